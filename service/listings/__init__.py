@@ -1,0 +1,1 @@
+"""The listings service: a marketplace's catalog and stock over gRPC and REST."""
