@@ -6,8 +6,7 @@ anything the interface itself does not say.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -15,6 +14,9 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
     FileDescriptorSet,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PACKAGE: Final = ".listings.v1."
 PREAMBLE: Final = """\
@@ -51,9 +53,7 @@ def render(descriptors: FileDescriptorSet) -> str:
                     f"`{method.name}({link(method.input_type)})` returns `{link(method.output_type)}`",
                     "",
                 ]
-                lines += [
-                    paragraphs(comments.get((SERVICES, position, METHODS, place), ""))
-                ]
+                lines += [paragraphs(comments.get((SERVICES, position, METHODS, place), ""))]
     lines += ["## Messages", ""]
     for file in files:
         lines += [f"### {file.name}", ""]
@@ -64,10 +64,8 @@ def render(descriptors: FileDescriptorSet) -> str:
 
 
 def comments_of(file: FileDescriptorProto) -> Comments:
-    return {
-        tuple(location.path): location.leading_comments
-        for location in file.source_code_info.location
-    }
+    """The comment before each element, by the path of the element."""
+    return {tuple(location.path): location.leading_comments for location in file.source_code_info.location}
 
 
 def paragraphs(comment: str) -> str:
@@ -75,9 +73,8 @@ def paragraphs(comment: str) -> str:
     return "\n".join(line.removeprefix(" ") for line in comment.splitlines()) + "\n"
 
 
-def message_section(
-    message: DescriptorProto, comments: Comments, position: int
-) -> Iterator[str]:
+def message_section(message: DescriptorProto, comments: Comments, position: int) -> Iterator[str]:
+    """The lines about one message: its comment, then its fields as a table."""
     yield f"#### {message.name}"
     yield ""
     yield paragraphs(comments.get((MESSAGES, position), ""))
@@ -86,9 +83,7 @@ def message_section(
     yield "| number | field | type | meaning |"
     yield "|---|---|---|---|"
     for place, field in enumerate(message.field):
-        meaning = " ".join(
-            comments.get((MESSAGES, position, FIELDS, place), "").split()
-        )
+        meaning = " ".join(comments.get((MESSAGES, position, FIELDS, place), "").split())
         yield f"| {field.number} | `{field.name}` | {type_name(message, field)} | {meaning.replace('|', '&#124;')} |"
     yield ""
 
@@ -96,20 +91,14 @@ def message_section(
 def type_name(message: DescriptorProto, field: FieldDescriptorProto) -> str:
     """The type as a proto file spells it, map entries put back together."""
     for nested in message.nested_type:
-        if nested.options.map_entry and field.type_name.endswith(
-            f".{message.name}.{nested.name}"
-        ):
+        if nested.options.map_entry and field.type_name.endswith(f".{message.name}.{nested.name}"):
             key, value = nested.field
             return f"map of {type_name(nested, key)} to {type_name(nested, value)}"
     scalar = FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
     name = link(field.type_name) if field.type_name else scalar
     if field.proto3_optional:
         return f"optional {name}"
-    return (
-        f"repeated {name}"
-        if field.label == FieldDescriptorProto.LABEL_REPEATED
-        else name
-    )
+    return f"repeated {name}" if field.label == FieldDescriptorProto.LABEL_REPEATED else name
 
 
 def link(type_name: str) -> str:

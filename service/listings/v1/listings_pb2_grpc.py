@@ -37,7 +37,40 @@ if _version_not_supported:
 
 
 class ListingsServiceStub:
-    """Missing associated documentation comment in .proto file."""
+    """Serves the catalog and the stock of a marketplace. Every method is unary.
+
+    What holds for every method, and is not repeated below:
+
+    - Ids are positive. An id of zero or less is INVALID_ARGUMENT, except in an optional storefront_id or
+    product_id that only narrows a result: there it counts as absent.
+    - Errors carry google.rpc.ErrorInfo with a stable `reason`; INVALID_ARGUMENT also carries
+    google.rpc.BadRequest, which names each field at fault. Branch on the code and the reason. Where a status
+    text is given below in quotes, it begins with it and will keep doing so.
+    - Money is a double with at most two decimals. A value within 0.000001 of a whole cent is taken as that;
+    any other fraction, NaN, infinity and more than 999999999.99 are INVALID_ARGUMENT. Storage and arithmetic
+    are decimal.
+    - Text limits count characters (code points), not bytes. Control characters are stripped before a limit is
+    applied. Text that is not valid UTF-8 is INVALID_ARGUMENT.
+    - Timestamps in string fields are RFC 3339 in UTC with whole seconds, for example 2026-11-22T23:08:30Z.
+    - A deleted thing is not found by any read or write, unless the method says otherwise.
+    - Lists have a total order: where the order below leaves ties, the id decides, in the same direction. Pages
+    are therefore stable.
+    - A page_token is opaque and belongs to the filters and order it was issued for. Anything else is
+    INVALID_ARGUMENT. With a page_token, offset and page are ignored; an empty next_page_token says that this
+    was the last page. Tokens do not skip or repeat rows when others are inserted meanwhile; offsets may.
+    - A write is durable when it is acknowledged. Reads may lag other processes' writes by at most two seconds;
+    a caller who reads through the process that wrote sees the write.
+    - Each call has a limit: 30 seconds, search 10. The caller's own shorter deadline wins. Past it the call
+    ends with DEADLINE_EXCEEDED and a write that has not been acknowledged may or may not have happened.
+    - RESOURCE_EXHAUSTED tells that a rate limit was hit, UNAVAILABLE that the database cannot be reached,
+    ABORTED that concurrent writes kept colliding; all may be tried again later.
+    - INTERNAL is never the caller's mistake.
+    - With identity off (the default) user_id and is_admin of a request are taken at their word. With it on,
+    UNAUTHENTICATED tells that a token is missing or bad, and PERMISSION_DENIED that user_id is not the
+    token's; a token with an admin role may act for anyone. Public without a token: every read except
+    favorites, inventory history, product statistics and reindexing.
+    ---- Listings ----
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -323,334 +356,706 @@ class ListingsServiceStub:
 
 
 class ListingsServiceServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Serves the catalog and the stock of a marketplace. Every method is unary.
+
+    What holds for every method, and is not repeated below:
+
+    - Ids are positive. An id of zero or less is INVALID_ARGUMENT, except in an optional storefront_id or
+    product_id that only narrows a result: there it counts as absent.
+    - Errors carry google.rpc.ErrorInfo with a stable `reason`; INVALID_ARGUMENT also carries
+    google.rpc.BadRequest, which names each field at fault. Branch on the code and the reason. Where a status
+    text is given below in quotes, it begins with it and will keep doing so.
+    - Money is a double with at most two decimals. A value within 0.000001 of a whole cent is taken as that;
+    any other fraction, NaN, infinity and more than 999999999.99 are INVALID_ARGUMENT. Storage and arithmetic
+    are decimal.
+    - Text limits count characters (code points), not bytes. Control characters are stripped before a limit is
+    applied. Text that is not valid UTF-8 is INVALID_ARGUMENT.
+    - Timestamps in string fields are RFC 3339 in UTC with whole seconds, for example 2026-11-22T23:08:30Z.
+    - A deleted thing is not found by any read or write, unless the method says otherwise.
+    - Lists have a total order: where the order below leaves ties, the id decides, in the same direction. Pages
+    are therefore stable.
+    - A page_token is opaque and belongs to the filters and order it was issued for. Anything else is
+    INVALID_ARGUMENT. With a page_token, offset and page are ignored; an empty next_page_token says that this
+    was the last page. Tokens do not skip or repeat rows when others are inserted meanwhile; offsets may.
+    - A write is durable when it is acknowledged. Reads may lag other processes' writes by at most two seconds;
+    a caller who reads through the process that wrote sees the write.
+    - Each call has a limit: 30 seconds, search 10. The caller's own shorter deadline wins. Past it the call
+    ends with DEADLINE_EXCEEDED and a write that has not been acknowledged may or may not have happened.
+    - RESOURCE_EXHAUSTED tells that a rate limit was hit, UNAVAILABLE that the database cannot be reached,
+    ABORTED that concurrent writes kept colliding; all may be tried again later.
+    - INTERNAL is never the caller's mistake.
+    - With identity off (the default) user_id and is_admin of a request are taken at their word. With it on,
+    UNAUTHENTICATED tells that a token is missing or bad, and PERMISSION_DENIED that user_id is not the
+    token's; a token with an admin role may act for anyone. Public without a token: every read except
+    favorites, inventory history, product statistics and reindexing.
+    ---- Listings ----
+    """
 
     def GetListing(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns one undeleted listing of any status, with its images. Does not count a view.
+
+        Errors: NOT_FOUND "listing not found".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateListing(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Creates a listing in status draft with visibility public, and queues it for the search index.
+
+        The slug comes from the title: lower case, Cyrillic transliterated, at most 200 characters, -1, -2 and
+        so on where it is taken; a title in another script gets listing-<part of uuid>. A c2c listing expires
+        30 days after its creation (expires_at). Quantity 0 is allowed.
+
+        Not idempotent: a repeated call creates another listing.
+
+        Errors: INVALID_ARGUMENT for a limit that CreateListingRequest names, for a category that is unknown or
+        inactive ("category not found") and for an unknown source_type.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateListing(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Changes the fields that are present and queues the listing for the search index.
+
+        Status moves only along these lines: draft to active or inactive; active to sold, inactive or archived;
+        inactive to active or draft; sold to active; archived to nothing. Naming the present status is refused
+        too. Every move to active sets published_at, and starts a private sale's 30 days anew.
+
+        Repeating a call without status is harmless; with status the repetition is refused.
+
+        Errors: INVALID_ARGUMENT when nothing is to change or a limit is broken; NOT_FOUND "listing not found";
+        PERMISSION_DENIED "unauthorized: user does not own this listing"; FAILED_PRECONDITION for a status that
+        cannot follow the present one.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteListing(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Deletes a listing: from then on no read shows it. Its row is kept, its image rows are removed in the
+        same transaction, and it is queued for removal from the search index.
+
+        A second call is NOT_FOUND.
+
+        Errors: NOT_FOUND "listing not found"; PERMISSION_DENIED "unauthorized: user does not own this
+        listing".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SearchListings(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Finds active, public, undeleted listings by words in title and description and by filters.
+
+        Words are matched in English, Russian and Serbian (both scripts), the last one also as a prefix. Where
+        the database has pg_trgm, misspelt words find their neighbours; without it only exact words and
+        prefixes do.
+
+        Ordered as `sort` says; equal relevance by newest.
+
+        Errors: INVALID_ARGUMENT for a query of 1 character, limit outside 1..100, negative offset, min_price
+        above max_price, an unknown sort or source_type, a foreign page_token.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListListings(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Lists undeleted listings by exact filters, newest created_at first, each with its images.
+
+        Without a status filter every status is listed, drafts included.
+
+        Errors: INVALID_ARGUMENT for limit outside 1..100, negative offset, min_price above max_price, an
+        unknown status or source_type, a foreign page_token.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetListingImage(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- Images ----
+
+        Returns one image.
+
+        Errors: NOT_FOUND "image not found".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteListingImage(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Removes the image from its listing. The file it points to stays where it is.
+
+        A second call is NOT_FOUND.
+
+        Errors: NOT_FOUND "image not found".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddListingImage(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Adds an image to a listing. Images that are already there stay as they are, a primary one too.
+
+        Not idempotent: a repeated call adds the image again.
+
+        Errors: INVALID_ARGUMENT for an empty url or a negative size; NOT_FOUND "listing not found".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetListingImages(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns the images of a listing: the primary first, then by display_order, then by id. An unknown
+        listing has none.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReorderListingImages(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Sets display_order of the named images in one transaction. Ids of other listings are ignored as long as
+        one belongs to this listing.
+
+        Idempotent.
+
+        Errors: INVALID_ARGUMENT for an empty list, an image_id of 0 or less, a negative display_order;
+        NOT_FOUND when no id is an image of this listing.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRootCategories(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- Categories ----
+
+        Returns the active categories without a parent, by sort_order, then name.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetAllCategories(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns every active category, flat, by sort_order, then name.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPopularCategories(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns the active categories with the most active undeleted listings, most first, then by name.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCategory(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns one category, an inactive one too.
+
+        Errors: NOT_FOUND "category not found".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCategoryTree(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns an active category with everything below it that is active, at any depth. Children stand by
+        sort_order, then name.
+
+        Errors: NOT_FOUND "category not found", also for an inactive one.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetFavoritedUsers(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- Favorites ----
+
+        Returns the users who keep a listing as a favorite, ids ascending. An unknown listing has none.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddToFavorites(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Makes a listing a favorite of a user and counts it in the listing's favorites_count, in one
+        transaction.
+
+        Idempotent: a favorite that exists stays and is not counted twice.
+
+        Errors: NOT_FOUND "listing not found", also for a deleted one.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RemoveFromFavorites(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Ends a favorite and lowers the listing's favorites_count, in one transaction.
+
+        Idempotent: what is no favorite, or no listing, is no error.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetUserFavorites(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns the ids of a user's favorite listings, latest favorite first.
+
+        With limit 0 or less everything is returned, as clients of old expect, and offset is ignored.
+
+        Errors: INVALID_ARGUMENT for a foreign page_token.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def IsFavorite(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Tells whether a listing is a favorite of a user. False for anything unknown.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStorefront(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- Storefronts ----
+
+        Returns one undeleted storefront.
+
+        Errors: NOT_FOUND "storefront not found".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStorefrontBySlug(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns the undeleted storefront with this slug.
+
+        Errors: INVALID_ARGUMENT for an empty slug; NOT_FOUND "storefront not found".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListStorefronts(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Lists undeleted storefronts that pass the filters, newest first unless sort_by says otherwise.
+
+        Errors: INVALID_ARGUMENT for an unknown sort_by or sort_order, a foreign page_token.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateVariants(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- Listing variants ----
+
+        Creates variants of a listing, all or none, and marks the listing as one with variants. An empty list
+        creates none and succeeds.
+
+        Not idempotent, but a repeated call meets the first one's SKUs.
+
+        Errors: INVALID_ARGUMENT for a negative price or stock; NOT_FOUND "listing not found"; ALREADY_EXISTS
+        "variants.sku_duplicate".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetVariants(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns the variants of a listing, ids ascending. An unknown listing has none.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateVariant(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Changes the fields that are present. An empty attributes map leaves the attributes as they are.
+
+        A changed stock is written to the inventory ledger.
+
+        Errors: INVALID_ARGUMENT for a negative price or stock; NOT_FOUND "variants.not_found"; ALREADY_EXISTS
+        "variants.sku_duplicate".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteVariant(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Removes a variant for good.
+
+        A second call is NOT_FOUND.
+
+        Errors: NOT_FOUND "variants.not_found".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetListingsForReindex(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- Search index maintenance ----
+
+        Returns the next batch of active undeleted listings with an id above last_id, ids ascending, for a job
+        that walks all of them: pass next_cursor as the next last_id until it is absent.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResetReindexFlags(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Marks the waiting search index work of these listings as done. An empty list and unknown ids are no
+        error.
+
+        Idempotent.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SyncDiscounts(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Does nothing and succeeds. Old clients call it; there are no discounts in this service to synchronize.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetProduct(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- Products and variants: reads ----
+
+        Returns one undeleted product, an inactive one too, with its variants.
+
+        Errors: NOT_FOUND "products.not_found", also when it belongs to another storefront than storefront_id.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetProductsBySKUs(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns the active undeleted products with these SKUs, ids ascending. SKUs that match nothing are
+        missing from the answer; without storefront_id one SKU may match in several storefronts.
+
+        Errors: INVALID_ARGUMENT "SKU list cannot be empty", "cannot request more than 100 SKUs at once".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetProductsByIDs(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns the active undeleted products with these ids, ids ascending. Ids that match nothing are missing
+        from the answer.
+
+        Errors: INVALID_ARGUMENT for no id, more than 100, or one of 0 or less.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListProducts(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Lists the undeleted products of a storefront, newest created_at first. b2c listings made by
+        CreateListing are products too.
+
+        Errors: INVALID_ARGUMENT for page below 1, page_size outside 1..100, a foreign page_token.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetVariant(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns one variant, an inactive one too.
+
+        Errors: NOT_FOUND "variants.not_found", also when it belongs to another product than product_id.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetVariantsByProductID(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns the variants of a product: the default first, then ids ascending. An unknown product has none.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DecrementStock(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- Stock of orders ----
+
+        Takes stock for an order: all lines or none, in one transaction. Stock never falls below zero, however
+        many calls run at once.
+
+        Lines that name the same product and variant are summed before any check; results still answer line by
+        line, in request order. Inactive products can be sold, deleted ones are not found. A line without
+        variant_id takes from the product's own quantity, even where the product has variants. With the stock
+        change one `decrement` movement per item is written (reason `sale`, with the order_id), sold_count
+        rises, stock_status and the search index follow.
+
+        With order_id the call is idempotent per order line. All lines already taken for this order in equal
+        quantities: the first outcome is given again and nothing changes. Some taken, or in another quantity,
+        or given back since: refused, the error names the line and what was taken. Without order_id nothing is
+        recognised: each call takes again.
+
+        What goes wrong with the order is told inside the response: status OK, success=false, error and the
+        results of every line; nothing was changed, so stock_after equals stock_before in all of them. Texts
+        contain: "no items", "invalid product_id", "quantity must be positive", "not found", "insufficient
+        stock for product <id>: have <h>, need <n>" (or "for variant <id>"). Every short line is named, not
+        only the first.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RollbackStock(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Gives stock of an order back. Each item stands alone: one that fails does not keep the others from
+        being restored, and success says whether all did.
+
+        Happens once per order_id, product and variant: a later or concurrent call for the same item succeeds
+        and changes nothing (stock_before = stock_after). Lines that name the same item are summed first. Part
+        of what was taken may be given back, once; more than was taken is refused for that item. Deleted and
+        inactive products get their stock back too.
+
+        An order for which this service never saw a decrement is restored all the same, and marked so in the
+        movement's metadata, unless the server is configured to refuse it. With the stock change a `rollback`
+        movement is written, sold_count falls (not below zero), stock_status and the search index follow.
+
+        What goes wrong is told inside the response: status OK, success=false. Texts contain: "no items",
+        "invalid product_id", "quantity must be positive", "order_id is required for idempotency protection",
+        "not found during rollback".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CheckStockAvailability(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Tells whether each line could be taken right now. Locks and reserves nothing: only DecrementStock
+        settles it.
+
+        Lines that name the same item are summed before the comparison. An unknown or deleted product or
+        variant has 0 available and is no error; inactive products count as available. Items answer in request
+        order.
+
+        Errors: INVALID_ARGUMENT "no items provided", "invalid product_id", "quantity must be positive".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateProduct(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- Products ----
+
+        Creates an active product of a storefront, owned by the storefront's owner. stock_status follows
+        stock_quantity; stock above zero writes an `in` movement with the reason `initial_stock`.
+
+        is_active and show_on_map are plain booleans here: absent and false look alike, so a product is created
+        active in any case. Deactivate it with UpdateProduct.
+
+        Not idempotent, except that a repeated SKU is refused.
+
+        Errors: INVALID_ARGUMENT for a limit that CreateProductRequest names (the text names the field);
+        NOT_FOUND "products.invalid_category_id"; ALREADY_EXISTS "products.sku_duplicate" when the storefront
+        has an undeleted product with this SKU.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateProduct(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Changes a product. Without update_mask every field that is present is written. With one, only the
+        fields it names are written, and a field that is present but not named is ignored.
+
+        Idempotent.
+
+        Errors: INVALID_ARGUMENT when nothing is to change, for a limit that CreateProductRequest names, or a
+        mask path that is no field of this request; NOT_FOUND "products.not_found", also for a product of
+        another storefront, and "products.invalid_category_id"; ALREADY_EXISTS "products.sku_duplicate".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteProduct(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Deletes a product. Soft (the default): no read shows it any more, its row stays. Hard: the row, its
+        variants and its images are gone for good. Inventory movements survive both.
+
+        A second call is NOT_FOUND.
+
+        Errors: NOT_FOUND "products.not_found", also for a product of another storefront; FAILED_PRECONDITION
+        "products.has_active_orders" is reserved and not sent today.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkCreateProducts(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- Products in bulk ----
+
+        Creates up to 1000 products of one storefront in one transaction. A bad item is left out and reported
+        in errors; the good ones are created.
+
+        Of several items with one SKU the first is kept. Each error names the item by index and has an
+        error_code: products.sku_duplicate, products.invalid_category_id or products.validation_failed. Rules
+        per item are those of CreateProduct, except that has_variants is always false. successful_count and
+        failed_count add up to the number of items.
+
+        Errors of the whole call: INVALID_ARGUMENT "products.bulk_empty", "products.bulk_too_large".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkUpdateProducts(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct. A
+        bad item is left out and reported in errors. An empty list succeeds with zero counts.
+
+        Error codes per item: products.not_found (also for a product of another storefront),
+        products.sku_duplicate, products.invalid_category_id, products.invalid_attributes,
+        products.validation_failed.
+
+        Idempotent.
+
+        Errors of the whole call: INVALID_ARGUMENT "products.bulk_update_limit_exceeded", and for an item
+        without a positive id or without anything to change; the text names its index.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkDeleteProducts(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Deletes up to 1000 products of one storefront in one transaction, each as DeleteProduct does. Ids that
+        are named twice count once. Unknown ids and those of another storefront are reported as
+        products.not_found, the others are deleted.
+
+        Idempotent: a product that is already deleted counts as success.
+
+        Errors of the whole call: INVALID_ARGUMENT "products.bulk_empty", "products.bulk_too_large", or an id
+        of 0 or less; DEADLINE_EXCEEDED when less than 5 seconds of the caller's deadline are left.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateProductVariant(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- Product variants ----
+
+        Creates an active variant of an active product that has has_variants. is_default takes the mark from
+        the variant that had it, in the same transaction.
+
+        stock_status: out_of_stock at 0, low_stock up to low_stock_threshold, else in_stock. Stock above zero
+        writes an `in` movement.
+
+        is_active is a plain boolean here: absent and false look alike, so a variant is created active in any
+        case.
+
+        Errors: INVALID_ARGUMENT "variants.invalid_product_id", "variants.invalid_stock_quantity", or a
+        negative price or weight; NOT_FOUND "variants.product_not_found"; FAILED_PRECONDITION
+        "variants.product_no_variants"; ALREADY_EXISTS "variants.sku_duplicate", over the variants of all
+        products.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateProductVariant(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Changes a variant. Masks work as in UpdateProduct; a call that changes nothing returns the variant as
+        it is. A changed stock_quantity is written to the ledger and stock_status follows.
+
+        Idempotent.
+
+        Errors: INVALID_ARGUMENT for a negative value or a mask path that is no field of this request;
+        NOT_FOUND "variants.not_found", also for a variant of another product; ALREADY_EXISTS
+        "variants.sku_duplicate"; FAILED_PRECONDITION "variants.last_variant" when the only active variant
+        would become inactive.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteProductVariant(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Removes a variant for good. When it was the default, the remaining variant with the lowest id becomes
+        the default; when it was the last one, the product no longer has_variants.
+
+        A second call is NOT_FOUND.
+
+        Errors: NOT_FOUND "variants.not_found", also for a variant of another product.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkCreateProductVariants(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Creates up to 1000 variants of one product: all of them, or none. Rules per variant are those of
+        CreateProductVariant.
+
+        Errors: as CreateProductVariant, and INVALID_ARGUMENT "variants.bulk_empty", "variants.bulk_too_many",
+        "variants.multiple_defaults" for more than one is_default.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordInventoryMovement(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """---- Inventory ----
+
+        Changes the stock of a product or variant and writes the movement, in one transaction. `in` adds
+        quantity, `out` subtracts it, `adjustment` sets the stock to it. Concurrent calls do not lose each
+        other's changes.
+
+        With idempotency_key a repetition gives the first answer again and changes nothing. Without it each
+        call counts.
+
+        Errors: INVALID_ARGUMENT for another movement_type, a negative quantity, a quantity of 0 with in or
+        out, a reason over 255 characters, or an idempotency_key that was used for another request; NOT_FOUND
+        "inventory.product_not_found" (also for a product of another storefront),
+        "inventory.variant_not_found"; FAILED_PRECONDITION "inventory.insufficient_stock" when an out would
+        lead below zero.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchUpdateStock(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Sets the stock of up to 1000 products or variants of one storefront to absolute counts, zero included,
+        and writes an `adjustment` movement for each. A bad item fails alone; results answer in request order,
+        with the error "not found" for what this storefront does not have.
+
+        Idempotent in its effect on stock. With idempotency_key a repetition also writes nothing and gives the
+        first answer again, even when the stock has moved on since.
+
+        Errors: INVALID_ARGUMENT for no item, more than 1000, an id of 0 or less or a negative quantity (the
+        text names the index), or an idempotency_key that was used for another request; DEADLINE_EXCEEDED when
+        less than 5 seconds of the caller's deadline are left.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetInventoryHistory(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Lists movements of the inventory ledger: every change of stock, who made it and why, and the counts
+        before and after. Filters may be combined; without one the whole ledger is walked.
+
+        Newest first, by created_at, then id. Movements survive their product, so an id that is deleted or
+        unknown is no error.
+
+        Errors: INVALID_ARGUMENT for an id of 0 or less in any filter, an unknown movement type, created_after
+        not before created_before, a negative page_size, a foreign page_token.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetProductStats(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Returns figures over the undeleted products of a storefront. An unknown storefront has zeros.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def IncrementProductViews(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Adds one view to an undeleted product. Views that arrive together are written together; the answer
+        comes after they are stored.
+
+        Not idempotent, and viewers are not told apart.
+
+        Errors: NOT_FOUND "products.increment_views_failed".
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -942,7 +1347,40 @@ def add_ListingsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ListingsService:
-    """Missing associated documentation comment in .proto file."""
+    """Serves the catalog and the stock of a marketplace. Every method is unary.
+
+    What holds for every method, and is not repeated below:
+
+    - Ids are positive. An id of zero or less is INVALID_ARGUMENT, except in an optional storefront_id or
+    product_id that only narrows a result: there it counts as absent.
+    - Errors carry google.rpc.ErrorInfo with a stable `reason`; INVALID_ARGUMENT also carries
+    google.rpc.BadRequest, which names each field at fault. Branch on the code and the reason. Where a status
+    text is given below in quotes, it begins with it and will keep doing so.
+    - Money is a double with at most two decimals. A value within 0.000001 of a whole cent is taken as that;
+    any other fraction, NaN, infinity and more than 999999999.99 are INVALID_ARGUMENT. Storage and arithmetic
+    are decimal.
+    - Text limits count characters (code points), not bytes. Control characters are stripped before a limit is
+    applied. Text that is not valid UTF-8 is INVALID_ARGUMENT.
+    - Timestamps in string fields are RFC 3339 in UTC with whole seconds, for example 2026-11-22T23:08:30Z.
+    - A deleted thing is not found by any read or write, unless the method says otherwise.
+    - Lists have a total order: where the order below leaves ties, the id decides, in the same direction. Pages
+    are therefore stable.
+    - A page_token is opaque and belongs to the filters and order it was issued for. Anything else is
+    INVALID_ARGUMENT. With a page_token, offset and page are ignored; an empty next_page_token says that this
+    was the last page. Tokens do not skip or repeat rows when others are inserted meanwhile; offsets may.
+    - A write is durable when it is acknowledged. Reads may lag other processes' writes by at most two seconds;
+    a caller who reads through the process that wrote sees the write.
+    - Each call has a limit: 30 seconds, search 10. The caller's own shorter deadline wins. Past it the call
+    ends with DEADLINE_EXCEEDED and a write that has not been acknowledged may or may not have happened.
+    - RESOURCE_EXHAUSTED tells that a rate limit was hit, UNAVAILABLE that the database cannot be reached,
+    ABORTED that concurrent writes kept colliding; all may be tried again later.
+    - INTERNAL is never the caller's mistake.
+    - With identity off (the default) user_id and is_admin of a request are taken at their word. With it on,
+    UNAUTHENTICATED tells that a token is missing or bad, and PERMISSION_DENIED that user_id is not the
+    token's; a token with an admin role may act for anyone. Public without a token: every read except
+    favorites, inventory history, product statistics and reindexing.
+    ---- Listings ----
+    """
 
     @staticmethod
     def GetListing(request,
