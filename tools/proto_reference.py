@@ -49,10 +49,7 @@ def render(descriptors: FileDescriptorSet) -> str:
             ]
             for place, method in enumerate(service.method):
                 lines += [f"### {method.name}", ""]
-                lines += [
-                    f"`{method.name}({link(method.input_type)})` returns `{link(method.output_type)}`",
-                    "",
-                ]
+                lines += [f"Takes {link(method.input_type)}, returns {link(method.output_type)}.", ""]
                 lines += [paragraphs(comments.get((SERVICES, position, METHODS, place), ""))]
     lines += ["## Messages", ""]
     for file in files:
@@ -102,5 +99,8 @@ def type_name(message: DescriptorProto, field: FieldDescriptorProto) -> str:
 
 
 def link(type_name: str) -> str:
-    """A message's own name inside this package, its full name outside."""
-    return type_name.removeprefix(PACKAGE).removeprefix(".")
+    """A link to a message of this package; the full name of any other."""
+    if type_name.startswith(PACKAGE):
+        name = type_name.removeprefix(PACKAGE)
+        return f"[{name}](#{name.lower()})"
+    return type_name.removeprefix(".")
