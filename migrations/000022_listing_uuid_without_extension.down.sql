@@ -1,0 +1,3 @@
+-- Nothing to undo: the built-in generator gives the same kind of key, and the extension may not be installed.
+--
+-- Locks: none.

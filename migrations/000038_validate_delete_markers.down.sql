@@ -1,0 +1,3 @@
+-- Nothing to undo: a validated rule says nothing that the rule itself did not.
+--
+-- Locks: none.

@@ -1,0 +1,9 @@
+-- Drops the search documents; they are derived from listings.
+--
+-- Locks: ACCESS EXCLUSIVE on listings for milliseconds.
+
+DROP TRIGGER listing_search_refresh ON listings;
+DROP TRIGGER listing_search_add ON listings;
+DROP FUNCTION listing_search_refresh();
+DROP FUNCTION listing_search_add();
+DROP TABLE listing_search;

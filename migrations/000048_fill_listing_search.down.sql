@@ -1,0 +1,3 @@
+-- Nothing to undo: the next step down drops the table.
+--
+-- Locks: none.
