@@ -1,0 +1,159 @@
+"""Fixtures for every test: databases and Redis, each as isolated as a test needs and no more.
+
+    dsn             a migrated database of the test's own, dropped after it: for tests that write
+    module_dsn      the same for one file: seed once, then read
+    shared_dsn      a migrated, empty, read-only database of the worker: free of charge
+    empty_dsn       a database without any table: for migrations
+    new_database    makes further ones: new_database(), new_database(migrated=False)
+    postgres        the server itself
+    redis_url       a real Redis, empty at the start of the test
+    postgres_process, redis_process
+                    start servers of the test's own, which it may crash
+
+Servers start with the first test that asks: unit tests never pay for them.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+import uvloop
+from providers import postgres as provider
+
+from listings.embedded import EmbeddedPostgres, EmbeddedRedis
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterator, Mapping
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on the event loop that the service runs on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[provider.PostgresServer]:
+    with provider.run_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: provider.PostgresServer) -> Iterator[provider.Databases]:
+    with provider.Databases(postgres) as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def template(databases: provider.Databases) -> str:
+    return databases.template()
+
+
+@pytest.fixture
+def dsn(postgres: provider.PostgresServer, databases: provider.Databases, template: str) -> Iterator[str]:
+    name = databases.create(template)
+    yield postgres.dsn(name)
+    databases.drop(name)
+
+
+@pytest.fixture(scope="module")
+def module_dsn(
+    postgres: provider.PostgresServer, databases: provider.Databases, template: str
+) -> Iterator[str]:
+    name = databases.create(template)
+    yield postgres.dsn(name)
+    databases.drop(name)
+
+
+@pytest.fixture(scope="session")
+def shared_dsn(
+    postgres: provider.PostgresServer, databases: provider.Databases, template: str
+) -> Iterator[str]:
+    name = databases.create(template)
+    databases.make_read_only(name)  # who writes here by mistake is told, not the test after it
+    yield postgres.dsn(name)
+    databases.drop(name)
+
+
+@pytest.fixture
+def empty_dsn(postgres: provider.PostgresServer, databases: provider.Databases) -> Iterator[str]:
+    name = databases.create()
+    yield postgres.dsn(name)
+    databases.drop(name)
+
+
+@pytest.fixture
+def new_database(
+    postgres: provider.PostgresServer, databases: provider.Databases, request: pytest.FixtureRequest
+) -> Callable[..., str]:
+    def create(*, migrated: bool = True) -> str:
+        name = databases.create(request.getfixturevalue("template")) if migrated else databases.create()
+        request.addfinalizer(lambda: databases.drop(name))
+        return postgres.dsn(name)
+
+    return create
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Give a folder for a server: its path leaves room for a socket, and an unprivileged user may enter it."""
+    with TemporaryDirectory(prefix="lst-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@pytest.fixture
+def postgres_process(short_folder: Path) -> Iterator[Callable[..., EmbeddedPostgres]]:
+    """Start PostgreSQL servers of the test's own: postgres_process(durable=True, options={...}).
+
+    `crash("kill" | "immediate" | "fast")` ends one at once, `start()` brings it back at the same address.
+    """
+    with ExitStack() as stack:
+        folders = iter(short_folder / f"pg{number}" for number in range(100))
+
+        def start(**arguments: Any) -> EmbeddedPostgres:
+            server = EmbeddedPostgres(next(folders), **{"port": 0, "durable": False, **arguments})
+            stack.callback(server.stop)
+            server.start()
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def redis_process(short_folder: Path) -> Iterator[Callable[[], EmbeddedRedis]]:
+    """Start Redis servers of the test's own, to be crashed and started again at the same address."""
+    with ExitStack() as stack:
+        folders = iter(short_folder / f"redis{number}" for number in range(100))
+
+        def start() -> EmbeddedRedis:
+            server = EmbeddedRedis(next(folders))
+            stack.callback(server.stop)
+            server.start()
+            return server
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """Run one Redis per worker: channels have no databases, so workers must not share a server."""
+    with TemporaryDirectory(prefix="lst-redis-", ignore_cleanup_errors=True) as folder:
+        server = EmbeddedRedis(Path(folder) / "redis")
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedRedis) -> str:
+    url = redis_server.start()  # does nothing, unless an earlier test ended it
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+        client.script_flush()
+    return url
