@@ -1,0 +1,129 @@
+"""The composition root: the whole object graph, opened top-down and closed in reverse.
+
+`open_app(settings)` is what `listings serve`, `make run` and the tests all call; nothing is wired
+anywhere else, nothing happens at import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from listings.cache.encoded import EncodedCache
+from listings.cache.invalidation import Invalidations
+from listings.cache.postgres_bus import PostgresBus
+from listings.cache.redis_bus import RedisBus
+from listings.db.connections import Connections
+from listings.db.favorites import FavoriteRows
+from listings.metrics import Metrics
+from listings.transport.grpc.favorites import FavoriteHandlers
+from listings.transport.grpc.server import GrpcServer
+from listings.transport.guard import Guard
+from listings.transport.identity import TokenVerifier
+from listings.transport.limits import Limiter
+from listings.transport.policy import POLICIES
+from listings.transport.table import method_table
+from listings.usecases.favorites import Favorites
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+
+    from listings.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """Everything callers can want, shared by both edges."""
+
+    favorites: Favorites
+
+
+@dataclass(slots=True)
+class App:
+    """A running service."""
+
+    settings: Settings
+    metrics: Metrics
+    connections: Connections
+    use_cases: UseCases
+    grpc: GrpcServer
+    stopping: asyncio.Event
+
+    @property
+    def grpc_port(self) -> int:
+        """The port that gRPC really listens on."""
+        return self.grpc.port
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[App]:
+    """Start everything in order; leaving the block drains and stops it.
+
+    Raises Unavailable when PostgreSQL cannot be reached, RuntimeError when a port is taken.
+    """
+    async with AsyncExitStack() as stack:
+        metrics = Metrics({policy.path: policy.statuses for policy in POLICIES.values()})
+
+        connections = Connections(settings.database, metrics.database)
+        stack.push_async_callback(connections.close)
+        await connections.open()
+
+        cache = EncodedCache(
+            metrics.cache,
+            enabled=settings.cache.enabled,
+            ttl_seconds=settings.cache.ttl_seconds,
+            max_bytes=settings.cache.max_bytes,
+        )
+        address = settings.redis.address()
+        bus: RedisBus | PostgresBus
+        if address is None:
+            bus = PostgresBus(settings.database, connections)
+        else:
+            bus = RedisBus(settings.redis, address)
+            stack.push_async_callback(bus.close)
+        invalidations = Invalidations(cache, bus)
+        await stack.enter_async_context(_background(invalidations.run()))
+
+        use_cases = UseCases(
+            favorites=Favorites(FavoriteRows(connections), invalidations),
+        )
+
+        verifier = TokenVerifier(settings.auth) if settings.auth.enabled else None
+        limiter = Limiter(settings.rate_limit, metrics.rate_limit) if settings.rate_limit.enabled else None
+        guard = Guard(verifier, limiter)
+        methods = method_table(
+            [
+                FavoriteHandlers(use_cases.favorites).methods(),
+            ]
+        )
+        grpc = GrpcServer(settings.server, settings.timeouts, methods, metrics.calls, guard)
+        await grpc.start()
+        stack.push_async_callback(grpc.drain)
+
+        app = App(settings, metrics, connections, use_cases, grpc, asyncio.Event())
+        await grpc.report_health(serving=True)
+        log.info("serving", grpc_port=grpc.port)
+        yield app
+
+        # Readiness goes first: balancers must stop sending before calls are refused.
+        app.stopping.set()
+        await grpc.report_health(serving=False)
+        await asyncio.sleep(settings.server.drain_delay_seconds)
+
+
+@asynccontextmanager
+async def _background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run a coroutine for as long as the block lasts."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,20 @@
+"""The `listings` command: one module per group of commands."""
+
+from __future__ import annotations
+
+import typer
+
+from listings.cli import serve
+
+app = typer.Typer(
+    name="listings",
+    help="A marketplace's catalog and stock: serve it, migrate it, look into it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,294 @@
+"""Held connections with prepared statements: the only door to PostgreSQL for repositories.
+
+Why not `asyncpg.Pool`: its proxies and its reset round trip cost about 25 us per query, and a pool
+that hands out any connection cannot keep statements prepared on all of them. Here a small fixed
+number of sessions stays connected; each prepares a statement the first time it runs it, and the last
+one given back is the first one taken again, so that idle sessions stay idle and warm ones warm.
+
+A session that broke is replaced when it is next taken; while PostgreSQL is away callers get
+`Unavailable` with a hint when to retry, never a hanging call: waiting for a session is bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import asyncpg
+import structlog
+
+from listings.db.constraints import translated
+from listings.domain.errors import Aborted, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from listings.db.statements import Statement
+    from listings.metrics import DatabaseMetrics
+    from listings.settings import DatabaseSettings
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+Record = asyncpg.Record
+
+# Filters of lists make many texts of one name; a session that has seen this many starts anew.
+_MOST_PREPARED: Final = 300
+
+# Enough for locks taken in one order; more would only hide a statement that locks out of order.
+_ATTEMPTS: Final = 4
+
+_LOST: Final = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+class Session:
+    """One held connection. Not for two tasks at a time: `Connections` lends it to one."""
+
+    __slots__ = ("_connection", "_metrics", "_prepared", "_slow_seconds")
+
+    def __init__(
+        self, connection: asyncpg.Connection[Record], metrics: DatabaseMetrics, slow_seconds: float
+    ) -> None:
+        self._connection = connection
+        self._prepared: dict[str, asyncpg.prepared_stmt.PreparedStatement[Record]] = {}
+        self._metrics = metrics
+        self._slow_seconds = slow_seconds
+
+    @property
+    def connection(self) -> asyncpg.Connection[Record]:
+        """The asyncpg connection underneath, for COPY and LISTEN."""
+        return self._connection
+
+    @property
+    def usable(self) -> bool:
+        """Whether the connection is still open, as far as its socket knows."""
+        return not self._connection.is_closed()
+
+    async def fetch(self, statement: Statement, *args: object) -> list[Record]:
+        """All rows of a statement, prepared on this connection the first time."""
+        prepared = self._prepared.get(statement.sql)
+        started = time.perf_counter()
+        try:
+            if prepared is None:
+                prepared = await self._connection.prepare(statement.sql)
+                if len(self._prepared) >= _MOST_PREPARED:
+                    self._prepared.clear()
+                self._prepared[statement.sql] = prepared
+            rows = await prepared.fetch(*args)
+        except asyncpg.InvalidCachedStatementError:
+            # A migration changed a table under the prepared plan; outside a transaction preparing again is enough.
+            self._prepared.pop(statement.sql, None)
+            if self._connection.is_in_transaction():
+                raise
+            return await self.fetch(statement, *args)
+        except BaseException as error:
+            self._metrics.failed(statement.name, type(error).__name__)
+            raise
+        seconds = time.perf_counter() - started
+        self._metrics.ran(statement.name, seconds)
+        if seconds > self._slow_seconds:
+            log.warning("slow statement", statement=statement.name, seconds=round(seconds, 3))
+        return rows
+
+    async def fetchrow(self, statement: Statement, *args: object) -> Record | None:
+        """The first row, or None."""
+        rows = await self.fetch(statement, *args)
+        return rows[0] if rows else None
+
+    async def fetchval(self, statement: Statement, *args: object) -> Any:
+        """The first column of the first row, or None."""
+        rows = await self.fetch(statement, *args)
+        return rows[0][0] if rows else None
+
+    async def execute(self, statement: Statement, *args: object) -> int:
+        """Run a statement for its effect; the number of rows that it returned.
+
+        Statements that change rows say `RETURNING` what the caller needs to know.
+        """
+        return len(await self.fetch(statement, *args))
+
+
+class Connections:
+    """A fixed number of sessions; opened by `app.py`, used by every repository."""
+
+    def __init__(self, settings: DatabaseSettings, metrics: DatabaseMetrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._idle: list[Session] = []
+        self._open = 0
+        self._waiting: deque[asyncio.Future[Session | None]] = deque()
+        self._closed = False
+        metrics.size(settings.pool_size)
+
+    async def open(self) -> None:
+        """Connect the first session, so that a wrong address or password is known at the start."""
+        async with self.session():
+            pass
+
+    async def close(self) -> None:
+        """Close idle sessions; lent ones close when they are given back."""
+        self._closed = True
+        while self._idle:
+            self._discard(self._idle.pop())
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """Borrow a session for a few statements without a transaction."""
+        session = await self._take()
+        try:
+            yield session
+        except _LOST as error:
+            raise self._unavailable(error) from error
+        except asyncpg.PostgresError as error:
+            raise translated(error) from error
+        finally:
+            self._give_back(session)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """Borrow a session inside a transaction: leaving the block commits, an error rolls back.
+
+        Prefer `run_in_transaction` for work that may meet concurrent writers of the same rows.
+        """
+        async with self.session() as session, session.connection.transaction():
+            yield session
+
+    async def run_in_transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """Run `work` in a transaction, again (at most 4 times) when it lost to a deadlock or serialization.
+
+        `work` must not do anything outside the database. Raises Aborted when every attempt lost.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with self.transaction() as session:
+                    return await work(session)
+            except Aborted:
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    async def fetch(self, statement: Statement, *args: object) -> list[Record]:
+        """One statement on its own: one round trip."""
+        async with self.session() as session:
+            return await session.fetch(statement, *args)
+
+    async def fetchrow(self, statement: Statement, *args: object) -> Record | None:
+        """The first row of one statement, or None."""
+        rows = await self.fetch(statement, *args)
+        return rows[0] if rows else None
+
+    async def fetchval(self, statement: Statement, *args: object) -> Any:
+        """The first column of the first row of one statement, or None."""
+        rows = await self.fetch(statement, *args)
+        return rows[0][0] if rows else None
+
+    async def _take(self) -> Session:
+        started = time.perf_counter()
+        deadline = started + self._settings.acquire_timeout_seconds
+        while True:
+            session: Session | None = None
+            if self._idle:
+                session = self._idle.pop()
+            elif self._open < self._settings.pool_size:
+                session = await self._connect()
+            else:
+                session = await self._wait_turn(deadline - time.perf_counter())
+            if session is not None and session.usable:
+                self._metrics.in_use(self._open - len(self._idle))
+                self._metrics.waited(time.perf_counter() - started)
+                return session
+            if session is not None:
+                self._discard(session)
+
+    async def _wait_turn(self, seconds: float) -> Session | None:
+        """A session handed over by its borrower, or None when there is room to connect a new one."""
+        turn: asyncio.Future[Session | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._metrics.waiting(len(self._waiting))
+        try:
+            async with asyncio.timeout(max(seconds, 0)):
+                return await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                # Handed over at the very moment this caller gave up: pass it on.
+                self._hand_over(turn.result())
+            if isinstance(error, TimeoutError):
+                self._metrics.acquire_timed_out()
+                raise Unavailable(
+                    "all database connections are busy; retry",
+                    reason="DATABASE_POOL_EXHAUSTED",
+                    retry_after_seconds=1,
+                ) from None
+            raise
+        finally:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+            self._metrics.waiting(len(self._waiting))
+
+    def _hand_over(self, session: Session | None) -> None:
+        """Give a session (or the room for one) to whoever waits longest, else keep it idle."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(session)
+                return
+        if session is not None:
+            self._idle.append(session)
+
+    async def _connect(self) -> Session:
+        self._open += 1
+        try:
+            connection = await asyncpg.connect(
+                self._settings.dsn(),
+                timeout=self._settings.connect_timeout_seconds,
+                statement_cache_size=0,  # sessions keep their own, for as long as they live
+                server_settings=self._settings.server_settings(),
+            )
+        except BaseException as error:
+            self._open -= 1
+            self._hand_over(None)
+            if isinstance(error, (*_LOST, TimeoutError, asyncpg.PostgresError)):
+                self._metrics.connect_failed()
+                raise self._unavailable(error) from error
+            raise
+        self._metrics.opened(self._open)
+        return Session(connection, self._metrics, self._settings.slow_statement_seconds)
+
+    def _give_back(self, session: Session) -> None:
+        if self._closed or not session.usable:
+            self._discard(session)
+        else:
+            self._hand_over(session)
+        self._metrics.in_use(self._open - len(self._idle))
+
+    def _discard(self, session: Session) -> None:
+        session.connection.terminate()
+        self._open -= 1
+        self._metrics.opened(self._open)
+        self._hand_over(None)
+
+    def _unavailable(self, error: BaseException) -> Unavailable:
+        log.warning("database away", error=type(error).__name__)
+        return Unavailable(
+            "the database is not reachable right now; retry",
+            reason="DATABASE_UNAVAILABLE",
+            retry_after_seconds=1,
+        )
+
+
+def as_ids(values: Sequence[int]) -> list[int]:
+    """Distinct ids in ascending order: the one order in which rows are locked."""
+    return sorted(set(values))

@@ -1,0 +1,1 @@
+"""Values and rules of the marketplace: no I/O, no clock, no wire."""

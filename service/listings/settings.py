@@ -1,0 +1,243 @@
+"""Everything that can be set, one class per concern, each field with unit, bounds and reason.
+
+Built once in `__main__` (or by a test), passed down by part. Every field is read from the environment
+as `LISTINGS_<PREFIX>_<FIELD>`; keys of the existing service that still mean something are read under
+their old prefix too, with one warning each that names the new key (`listings/environment.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+_GO_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_UNIT_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds_from(value: Any) -> Any:
+    """Accept `90`, `"90"`, `"1m30s"` or a timedelta as seconds."""
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, str) and _GO_DURATION.match(value.strip()):
+        parts = _GO_DURATION.findall(value.strip())
+        if "".join(number + unit for number, unit in parts) == value.strip():
+            return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+    return value
+
+
+def listed(value: Any) -> Any:
+    """Accept a comma separated text as a list."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(seconds_from)]
+Names = Annotated[list[str], BeforeValidator(listed)]
+
+
+class Group(BaseModel):
+    """One concern; unknown fields are a mistake of ours."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ServerSettings(Group):
+    """Where the service listens and how it stops."""
+
+    grpc_host: str = Field("0.0.0.0", description="Address that gRPC listens on.")  # noqa: S104 - a server
+    grpc_port: int = Field(50053, ge=0, le=65535, description="gRPC port; 0 lets the system choose.")
+    http_host: str = Field("0.0.0.0", description="Address of REST, health and metrics.")  # noqa: S104 - as above
+    http_port: int = Field(8086, ge=0, le=65535, description="HTTP port; 0 lets the system choose.")
+    reflection: bool = Field(default=True, description="Serve gRPC server reflection.")
+    drain_delay_seconds: Seconds = Field(
+        2.0,
+        ge=0,
+        le=60,
+        description="Time between not-ready and refusing calls: balancers must notice first.",
+    )
+    drain_seconds: Seconds = Field(
+        25.0, ge=0, le=600, description="Longest wait for calls in flight; below Kubernetes' 30 s grace."
+    )
+    max_message_bytes: int = Field(
+        4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest gRPC or HTTP request body."
+    )
+    max_concurrent_calls: int = Field(
+        1000, ge=1, le=100_000, description="gRPC calls in flight before new ones are refused."
+    )
+
+
+class DatabaseSettings(Group):
+    """PostgreSQL 14 or later. `url` wins over the split fields."""
+
+    url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/name")
+    host: str = Field("localhost", description="Host, or the folder of a Unix socket.")
+    port: int = Field(5432, ge=1, le=65535, description="Port.")
+    user: str = Field("listings_user", description="Role; needs no more than table rights.")
+    password: SecretStr = Field(SecretStr(""), description="Password of the role.")
+    name: str = Field("listings_db", min_length=1, description="Database.")
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = Field(
+        "prefer", description="As libpq's sslmode."
+    )
+    pool_size: int = Field(
+        8, ge=1, le=200, description="Sessions held; more than about 8 per process only adds contention."
+    )
+    acquire_timeout_seconds: Seconds = Field(2.0, gt=0, le=60, description="Longest wait for a session.")
+    connect_timeout_seconds: Seconds = Field(5.0, gt=0, le=60, description="Longest wait for a connection.")
+    statement_timeout_seconds: Seconds = Field(
+        30.0, gt=0, le=3600, description="PostgreSQL ends any statement after this time."
+    )
+    slow_statement_seconds: Seconds = Field(
+        0.5, gt=0, le=60, description="Statements slower than this are logged."
+    )
+
+    def dsn(self) -> str:
+        """The address that asyncpg connects to, with its password: never log it."""
+        if self.url is not None:
+            return self.url.get_secret_value()
+        password = self.password.get_secret_value()
+        login = quote(self.user, safe="") + (f":{quote(password, safe='')}" if password else "")
+        if self.host.startswith("/"):
+            return f"postgresql://{login}@/{quote(self.name, safe='')}?host={quote(self.host, safe='')}&port={self.port}"
+        return (
+            f"postgresql://{login}@{self.host}:{self.port}/{quote(self.name, safe='')}?sslmode={self.sslmode}"
+        )
+
+    def server_settings(self) -> dict[str, str]:
+        """Session settings: generic plans halve PostgreSQL's time for prepared point reads."""
+        return {
+            "application_name": "listings",
+            "plan_cache_mode": "force_generic_plan",
+            "jit": "off",
+            "timezone": "UTC",
+            "statement_timeout": str(round(self.statement_timeout_seconds * 1000)),
+            "idle_in_transaction_session_timeout": "60000",
+        }
+
+
+class RedisSettings(Group):
+    """Optional: without it limits and cache invalidation stay in process or use PostgreSQL."""
+
+    url: SecretStr | None = Field(None, description="redis://:password@host:port/db; empty: no Redis.")
+    host: str = Field("", description="Host, when no url is given; empty: no Redis.")
+    port: int = Field(6379, ge=1, le=65535, description="Port.")
+    password: SecretStr = Field(SecretStr(""), description="Password.")
+    db: int = Field(0, ge=0, le=1000, description="Database number.")
+    pool_size: int = Field(10, ge=1, le=200, description="Connections held.")
+    timeout_seconds: Seconds = Field(0.5, gt=0, le=10, description="Longest wait for an answer.")
+
+    def address(self) -> str | None:
+        """The URL to connect to, or None when no Redis is configured: never log it."""
+        if self.url is not None and self.url.get_secret_value():
+            return self.url.get_secret_value()
+        if not self.host:
+            return None
+        password = self.password.get_secret_value()
+        login = f":{quote(password, safe='')}@" if password else ""
+        return f"redis://{login}{self.host}:{self.port}/{self.db}"
+
+
+class CacheSettings(Group):
+    """Encoded answers kept in process."""
+
+    enabled: bool = Field(default=True, description="Keep encoded answers at all.")
+    ttl_seconds: Seconds = Field(
+        2.0, gt=0, le=2, description="Bounds what writers that do not tell us may leave stale; at most 2 s."
+    )
+    max_bytes: int = Field(64 * 1024 * 1024, ge=0, description="Memory for encoded answers.")
+
+
+class RateLimitSettings(Group):
+    """Token buckets: n calls at once, refilled at n/60 per second."""
+
+    enabled: bool = Field(default=True, description="Limit at all.")
+    preset: Literal["compatible", "strict"] = Field(
+        "compatible", description="compatible: the eleven inherited limits; strict: also 100/min elsewhere."
+    )
+    trusted_proxies: Names = Field(
+        default_factory=list, description="Networks whose X-Forwarded-For and X-Real-IP are believed."
+    )
+    unlimited_networks: Names = Field(
+        default_factory=lambda: ["127.0.0.0/8", "::1/128"], description="Networks of services, never limited."
+    )
+
+
+class TimeoutSettings(Group):
+    """Time limits per method; a client's shorter deadline wins."""
+
+    preset: Literal["default", "tight"] = Field(
+        "default", description="default: 30 s, search 10 s; tight: the inherited per-method values."
+    )
+
+
+class AuthSettings(Group):
+    """Who calls. Off by default on gRPC, as clients know it."""
+
+    enabled: bool = Field(default=False, description="Verify tokens on both edges.")
+    rest_writes: bool = Field(
+        default=False, description="Verify tokens on REST favorites and writes only (what `make run` does)."
+    )
+    public_key_path: Path | None = Field(None, description="PEM file of the RS256 public key.")
+    jwks_path: Path | None = Field(None, description="JWKS file with RS256 keys.")
+    hs256_secret: SecretStr | None = Field(None, description="Shared secret, for development only.")
+    issuer: str | None = Field(None, description="Required `iss`, when set.")
+    audience: str | None = Field(None, description="Required `aud`, when set.")
+    admin_role: str = Field("admin", description="Role whose bearer may act for others.")
+
+
+class CorsSettings(Group):
+    """Browsers of other origins; none by default."""
+
+    allowed_origins: Names = Field(default_factory=list, description="Exact origins; `*` is refused.")
+
+    @model_validator(mode="after")
+    def _no_wildcard(self) -> CorsSettings:
+        if "*" in self.allowed_origins:
+            raise ValueError("allowed_origins: name the origins; '*' would let any page act for its visitor")
+        return self
+
+
+class LogSettings(Group):
+    """Structured logs on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level written.")
+    format: Literal["json", "console"] = Field("json", description="json for machines, console for people.")
+
+
+class TracingSettings(Group):
+    """OpenTelemetry; off until an endpoint is configured."""
+
+    endpoint: str | None = Field(None, description="OTLP gRPC endpoint, for example http://collector:4317.")
+    sample_ratio: float = Field(0.01, ge=0, le=1, description="Share of traces started here.")
+
+
+class MaintenanceSettings(Group):
+    """Work the service does by itself."""
+
+    expiry_interval_seconds: Seconds = Field(60.0, gt=0, description="How often expired listings are swept.")
+    queue_retention_seconds: Seconds = Field(
+        7 * 86400.0, gt=0, description="How long indexing rows are kept while nothing consumes them."
+    )
+    queue_purge_interval_seconds: Seconds = Field(600.0, gt=0, description="How often old rows are removed.")
+
+
+class Settings(Group):
+    """The whole configuration, checked."""
+
+    environment: str = Field("development", description="Name of the environment, for logs and /health.")
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    redis: RedisSettings = Field(default_factory=RedisSettings)
+    cache: CacheSettings = Field(default_factory=CacheSettings)
+    rate_limit: RateLimitSettings = Field(default_factory=RateLimitSettings)
+    timeouts: TimeoutSettings = Field(default_factory=TimeoutSettings)
+    auth: AuthSettings = Field(default_factory=AuthSettings)
+    cors: CorsSettings = Field(default_factory=CorsSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
+    maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)

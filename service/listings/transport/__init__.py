@@ -1,0 +1,1 @@
+"""The wire: gRPC and REST, both in front of the same use cases."""

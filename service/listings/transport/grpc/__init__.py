@@ -1,0 +1,1 @@
+"""The gRPC edge: one handler class per aggregate, one pipeline around all of them."""

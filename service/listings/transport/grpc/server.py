@@ -1,0 +1,76 @@
+"""grpcio's aio server in front of the method table, with health and reflection beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from listings.transport.grpc.pipeline import bind
+from listings.transport.policy import SERVICE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from listings.metrics import CallMetrics
+    from listings.settings import ServerSettings, TimeoutSettings
+    from listings.transport.guard import Guard
+    from listings.transport.table import Method
+
+_HEALTH_NAMES: Final = ("", SERVICE)
+
+
+class GrpcServer:
+    """Started and drained by `app.py`."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        timeouts: TimeoutSettings,
+        methods: Mapping[str, Method],
+        metrics: CallMetrics,
+        guard: Guard,
+    ) -> None:
+        self._settings = settings
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # missing in its stubs
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.so_reuseport", 0),  # two servers sharing a port by accident would share its calls
+                ("grpc.max_receive_message_length", settings.max_message_bytes),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.max_connection_age_grace_ms", round(settings.drain_seconds * 1000)),
+            ],
+            maximum_concurrent_rpcs=settings.max_concurrent_calls,
+        )
+        handlers = {}
+        for name, method in methods.items():
+            policy = method.policy
+            limit = policy.timeout_tight if timeouts.preset == "tight" else policy.timeout_default
+            serve = bind(method, metrics.of(policy.path), guard, timeout_seconds=limit)
+            handlers[name] = grpc.unary_unary_rpc_method_handler(serve)
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if settings.reflection:
+            names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self._server)
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen. Raises RuntimeError from grpcio when the port is taken."""
+        self.port = self._server.add_insecure_port(f"{self._settings.grpc_host}:{self._settings.grpc_port}")
+        await self._server.start()
+
+    async def report_health(self, *, serving: bool) -> None:
+        """Set the health service's answer for the server as a whole and for the service's name."""
+        status = (
+            health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
+        for name in _HEALTH_NAMES:
+            await self._health.set(name, status)
+
+    async def drain(self) -> None:
+        """Refuse new calls, finish those in flight within the configured time, then close."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(self._settings.drain_seconds)

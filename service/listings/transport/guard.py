@@ -1,0 +1,45 @@
+"""What stands before every handler on both edges: identity, then the rate limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from listings.domain.errors import Unauthenticated
+from listings.transport.policy import Access
+
+if TYPE_CHECKING:
+    from listings.transport.call import Call
+    from listings.transport.identity import TokenVerifier
+    from listings.transport.limits import Limiter
+    from listings.transport.policy import Policy
+
+
+class Guard:
+    """Admits a call or raises the reason why not. Cheap when both identity and limits are off."""
+
+    def __init__(self, verifier: TokenVerifier | None, limiter: Limiter | None) -> None:
+        """`verifier` None: tokens are not looked at; `limiter` None: nothing is limited."""
+        self._verifier = verifier
+        self._limiter = limiter
+
+    def admit(self, call: Call, policy: Policy) -> None:
+        """Raise Unauthenticated or ResourceExhausted, or let the call pass with its identity set.
+
+        A public method with a bad token is refused too: a client that sends one wants to know.
+        """
+        if self._verifier is not None:
+            self.identify(call, required=policy.access is Access.USER)
+        if self._limiter is not None:
+            self._limiter.admit(call, policy)
+
+    def identify(self, call: Call, *, required: bool) -> None:
+        """Set the call's verified identity; raises Unauthenticated when it is required and absent."""
+        if self._verifier is None:
+            return
+        call.identity_checked = True
+        header = call.headers.get("authorization", "")
+        if not header:
+            if required:
+                raise Unauthenticated("missing authentication token", reason="TOKEN_MISSING")
+            return
+        call.identity = self._verifier.identity_of(header)
