@@ -102,7 +102,7 @@ def new_database(
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
     """Give a folder for a server: its path leaves room for a socket, and an unprivileged user may enter it."""
-    with TemporaryDirectory(prefix="lst-", ignore_cleanup_errors=True) as folder:
+    with TemporaryDirectory(prefix="lst-", dir=provider.fast_place(), ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
         yield Path(folder)
 

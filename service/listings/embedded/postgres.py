@@ -124,11 +124,10 @@ class EmbeddedPostgres:
 
     def _refuse_foreign_folder(self) -> None:
         """Do not take over (and close to others) a folder that holds somebody's files, say a home."""
-        if (
-            self.folder.is_dir()
-            and not (self.folder / "starting.lock").exists()
-            and any(self.folder.iterdir())
-        ):
+        if not self.folder.is_dir() or not any(self.folder.iterdir()):
+            return
+        # Asked last: this lock is the first file that a process starting here at the same moment makes.
+        if not (self.folder / "starting.lock").exists():
             message = f"{self.folder} holds other files: choose a new or an empty folder for PostgreSQL"
             raise EmbeddedServerError(message)
 
