@@ -1,0 +1,171 @@
+"""Sessions: bounded, fair, and back by themselves after PostgreSQL was away."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from listings.db.connections import Connections
+from listings.db.statements import Statement
+from listings.domain.errors import Aborted, AlreadyExists, DeadlineExceeded, Unavailable
+from listings.metrics import Metrics
+from listings.settings import DatabaseSettings
+
+ONE = Statement("test.one", "SELECT 1")
+SLEEP = Statement("test.sleep", "SELECT pg_sleep($1)")
+PID = Statement("test.pid", "SELECT pg_backend_pid()")
+
+
+@pytest.fixture
+async def connections(dsn):
+    settings = DatabaseSettings.model_validate({"url": dsn, "pool_size": 2, "acquire_timeout_seconds": 0.2})
+    pool = Connections(settings, Metrics().database)
+    await pool.open()
+    yield pool
+    await pool.close()
+
+
+async def test_waiting_for_a_session_is_bounded(connections):
+    async with connections.session(), connections.session():
+        with pytest.raises(Unavailable) as refused:
+            await connections.fetch(ONE)
+    assert refused.value.reason == "DATABASE_POOL_EXHAUSTED"
+    assert refused.value.retry_after_seconds == 1
+    assert await connections.fetchval(ONE) == 1
+
+
+async def test_many_callers_share_few_sessions(connections):
+    pids = await asyncio.gather(*(connections.fetchval(PID) for _ in range(200)))
+    assert 1 <= len(set(pids)) <= 2
+
+
+async def test_a_caller_that_gives_up_waiting_loses_no_session(connections):
+    async with connections.session(), connections.session():
+        waiting = [asyncio.create_task(connections.fetchval(ONE)) for _ in range(5)]
+        await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    assert await asyncio.gather(*(connections.fetchval(ONE) for _ in range(10))) == [1] * 10
+
+
+async def test_a_session_handed_over_while_its_caller_gives_up_goes_to_the_next(connections):
+    async with connections.session() as first:
+        async with connections.session():
+            waiting = asyncio.create_task(connections.fetchval(ONE))
+            next_one = asyncio.create_task(connections.fetchval(ONE))
+            await asyncio.sleep(0)
+        waiting.cancel()  # its turn has come, but it has not run yet
+        assert await next_one == 1
+        assert first.usable
+
+
+async def test_a_cancelled_statement_stops_in_postgres_and_the_session_is_used_again(connections, dsn):
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await connections.fetch(SLEEP, 30)
+    assert await connections.fetchval(ONE) == 1
+    watcher = await asyncpg.connect(dsn)
+    try:
+        running = await watcher.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep($1)%' AND state = 'active'"
+            " AND pid <> pg_backend_pid() AND datname = current_database()"
+        )
+    finally:
+        await watcher.close()
+    assert running == 0
+
+
+async def test_sessions_ended_by_an_administrator_are_replaced(connections, dsn):
+    await asyncio.gather(*(connections.fetchval(ONE) for _ in range(4)))
+    admin = await asyncpg.connect(dsn)
+    try:
+        await admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    finally:
+        await admin.close()
+    answers = await asyncio.gather(*(connections.fetchval(ONE) for _ in range(4)), return_exceptions=True)
+    assert all(answer == 1 or isinstance(answer, Unavailable) for answer in answers)
+    assert await connections.fetchval(ONE) == 1
+
+
+async def test_a_deadlock_is_tried_again_and_both_writers_succeed(connections, dsn):
+    setup = await asyncpg.connect(dsn)
+    try:
+        await setup.execute("CREATE TABLE counters (id int PRIMARY KEY, n int NOT NULL)")
+        await setup.execute("INSERT INTO counters VALUES (1, 0), (2, 0)")
+        await setup.execute(f"ALTER DATABASE {dsn_name(dsn)} SET deadlock_timeout = '20ms'")
+    finally:
+        await setup.close()
+    bump = Statement("test.bump", "UPDATE counters SET n = n + 1 WHERE id = $1 RETURNING n")
+    both_hold = asyncio.Barrier(2)
+    attempts = 0
+
+    def work(first: int, second: int):
+        met = False
+
+        async def run(session):
+            nonlocal attempts, met
+            attempts += 1
+            await session.fetch(bump, first)
+            if not met:
+                met = True
+                await both_hold.wait()
+            await session.fetch(bump, second)
+
+        return run
+
+    await asyncio.gather(
+        connections.run_in_transaction(work(1, 2)), connections.run_in_transaction(work(2, 1))
+    )
+    assert attempts >= 3
+    rows = await connections.fetch(Statement("test.sum", "SELECT sum(n)::int FROM counters"))
+    assert rows[0][0] == 4
+
+
+async def test_work_that_always_loses_is_aborted_after_bounded_attempts(connections):
+    attempts = 0
+
+    async def work(_session):
+        nonlocal attempts
+        attempts += 1
+        raise asyncpg.SerializationError("lost")
+
+    with pytest.raises(Aborted):
+        await connections.run_in_transaction(work)
+    assert attempts == 4
+
+
+async def test_a_statement_beyond_its_time_is_a_deadline(dsn):
+    settings = DatabaseSettings.model_validate({"url": dsn, "statement_timeout_seconds": 0.05})
+    pool = Connections(settings, Metrics().database)
+    try:
+        with pytest.raises(DeadlineExceeded):
+            await pool.fetch(SLEEP, 10)
+    finally:
+        await pool.close()
+
+
+async def test_a_violated_unique_rule_names_itself(connections):
+    insert = Statement(
+        "test.insert", "INSERT INTO categories (name, slug) VALUES ('Books', 'books') RETURNING id"
+    )
+    await connections.fetch(insert)
+    with pytest.raises(AlreadyExists) as refused:
+        await connections.fetch(insert)
+    assert refused.value.metadata["constraint"].endswith("slug_key")
+
+
+async def test_an_unreachable_database_is_unavailable_not_a_hang():
+    settings = DatabaseSettings.model_validate({"url": "postgresql://nobody@127.0.0.1:1/none"})
+    with pytest.raises(Unavailable) as refused:
+        await Connections(settings, Metrics().database).open()
+    assert refused.value.reason == "DATABASE_UNAVAILABLE"
+
+
+def dsn_name(dsn: str) -> str:
+    return dsn.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
