@@ -19,8 +19,10 @@ from listings.cache.postgres_bus import PostgresBus
 from listings.cache.redis_bus import RedisBus
 from listings.db.connections import Connections
 from listings.db.favorites import FavoriteRows
+from listings.db.listings import ListingRows
 from listings.metrics import Metrics
 from listings.transport.grpc.favorites import FavoriteHandlers
+from listings.transport.grpc.listings import ListingHandlers
 from listings.transport.grpc.server import GrpcServer
 from listings.transport.guard import Guard
 from listings.transport.identity import TokenVerifier
@@ -28,6 +30,7 @@ from listings.transport.limits import Limiter
 from listings.transport.policy import POLICIES
 from listings.transport.table import method_table
 from listings.usecases.favorites import Favorites
+from listings.usecases.listings import Listings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
@@ -42,6 +45,7 @@ class UseCases:
     """Everything callers can want, shared by both edges."""
 
     favorites: Favorites
+    listings: Listings
 
 
 @dataclass(slots=True)
@@ -90,8 +94,10 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         invalidations = Invalidations(cache, bus)
         await stack.enter_async_context(_background(invalidations.run()))
 
+        listing_rows = ListingRows(connections)
         use_cases = UseCases(
             favorites=Favorites(FavoriteRows(connections), invalidations),
+            listings=Listings(listing_rows, invalidations),
         )
 
         verifier = TokenVerifier(settings.auth) if settings.auth.enabled else None
@@ -100,6 +106,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         methods = method_table(
             [
                 FavoriteHandlers(use_cases.favorites).methods(),
+                ListingHandlers(use_cases.listings, cache).methods(),
             ]
         )
         grpc = GrpcServer(settings.server, settings.timeouts, methods, metrics.calls, guard)

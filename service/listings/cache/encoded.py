@@ -79,9 +79,20 @@ class EncodedCache:
         """Call before reading what will be stored under `topic`."""
         return Fill(topic, self._now)
 
+    @property
+    def ttl_seconds(self) -> float:
+        """How long an answer may be served; 0 when the cache is switched off."""
+        return self._ttl if self._enabled else 0.0
+
+    def still_true(self, fill: Fill) -> bool:
+        """Whether nothing was invalidated that makes an answer begun at `fill` stale."""
+        if fill.began < self._forgotten_before:
+            return False
+        return self._invalidated.get(fill.topic, 0) <= fill.began
+
     def put(self, fill: Fill, data: bytes, key: Hashable = None) -> None:
         """Store `data`, unless its topic was invalidated since `begin`."""
-        if not self._enabled or not self._still_true(fill):
+        if not self._enabled or not self.still_true(fill):
             return
         size = len(data) + _ENTRY_OVERHEAD_BYTES
         if size > self._max_bytes:
@@ -103,12 +114,14 @@ class EncodedCache:
         A load that began before an invalidation is not shared with callers that came after it.
         """
         stored = self.get(topic, key)
-        if stored is not None:
-            return stored
+        return stored if stored is not None else await self.fill(topic, key, load)
+
+    async def fill(self, topic: Topic, key: Hashable, load: Callable[[], Awaitable[bytes]]) -> bytes:
+        """What `through` does on a miss, for callers that asked `get` themselves (the miss is counted once)."""
         fill = self.begin(topic)
         place = (topic, key)
         under_way = self._loading.get(place)
-        if under_way is not None and self._still_true(Fill(topic, under_way[0])):
+        if under_way is not None and self.still_true(Fill(topic, under_way[0])):
             return await asyncio.shield(under_way[1])
         loading = asyncio.ensure_future(load())
         self._loading[place] = (fill.began, loading)
@@ -141,11 +154,6 @@ class EncodedCache:
         self._keys.clear()
         self._bytes = 0
         self._metrics.size(0, 0)
-
-    def _still_true(self, fill: Fill) -> bool:
-        if fill.began < self._forgotten_before:
-            return False
-        return self._invalidated.get(fill.topic, 0) <= fill.began
 
     def _remove(self, place: tuple[Topic, Hashable]) -> None:
         data, _ = self._entries.pop(place)

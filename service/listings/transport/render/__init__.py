@@ -1,0 +1,1 @@
+"""Domain values to messages, shared by the handlers that show them."""
