@@ -68,9 +68,9 @@ def unprivileged(data: Path) -> Account | None:
 
 def closed_to(account: Account, path: Path) -> Path | None:
     """Return the first folder on the way to `path` that the account cannot enter, or None if it gets there."""
-    for folder in reversed((path / "x").absolute().parents):
+    for folder in reversed((path.resolve() / "x").parents):
         if not folder.exists():
-            return None  # what does not exist yet is created by us, with the right mode
+            return None  # `make_folder` will create it with the right mode
         mode = folder.stat()
         if mode.st_uid == account.uid:
             may = mode.st_mode & stat.S_IXUSR
@@ -81,6 +81,15 @@ def closed_to(account: Account, path: Path) -> Path | None:
         if not may:
             return folder
     return None
+
+
+def make_folder(account: Account | None, path: Path) -> None:
+    """Create a folder and what is missing on the way to it, enterable for the account whatever our umask."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        if account is not None:
+            folder.chmod(0o711)
 
 
 def reachable_folder(account: Account | None, wanted: Path) -> Path:
@@ -106,12 +115,20 @@ def reachable_programs(account: Account | None, programs: Path) -> Path:
     copy = _roots_folder(account) / f"programs-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
     if not copy.exists():
         half_made = Path(tempfile.mkdtemp(prefix="programs-new-", dir=copy.parent))
-        half_made.chmod(0o755)
         shutil.copytree(installation, half_made / package.name / installation.name, symlinks=True)
         if libraries.exists():
             shutil.copytree(libraries, half_made / libraries.name, symlinks=True)
+        _open_to_everybody(half_made)
         _put_in_place(half_made, copy)
     return copy / package.name / installation.name / programs.name
+
+
+def _open_to_everybody(tree: Path) -> None:
+    """Let everybody read what is in a tree: the modes that were copied are those of a closed place."""
+    for path in (tree, *tree.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | (0o055 if mode & stat.S_IXUSR else 0o044))
 
 
 def _put_in_place(half_made: Path, final: Path) -> None:

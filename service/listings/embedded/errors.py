@@ -12,13 +12,15 @@ class EmbeddedServerError(Exception):
     """A private server could not be started or stopped. The text is for people and names the remedy."""
 
 
+_DISK_FULL: Final = "the disk is full: free some space there, then start again"
 # The first match wins, so the narrower phrase stands first. Servers run with LC_ALL=C, their texts are English.
 _REMEDIES: Final = (
     (
         "could not map anonymous shared memory",
         "there is too little memory for PostgreSQL: free some, or lower shared_buffers",
     ),
-    ("No space left on device", "the disk is full: free some space there, then start again"),
+    ("No space left on device", _DISK_FULL),
+    ("Check free disk space", _DISK_FULL),
     ("Address already in use", "the port is taken: choose another one, or none to use a free one"),
     (
         "database files are incompatible with server",

@@ -24,6 +24,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -106,6 +107,7 @@ class EmbeddedPostgres:
                 self.folder,
             )
         self._refuse_foreign_folder()
+        accounts.make_folder(self._account, self.folder)
         self.started_here = self._join()
         self._running = self._read_pid_file()
         if self.started_here and self._port == 0:
@@ -133,8 +135,11 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Give the server up; it ends, with a checkpoint, when nobody else uses it."""
-        self._running = None
+        running, self._running = self._running, None
         self._server.leave()
+        if running is not None and not Path(running.socket_folder).is_relative_to(self.folder):
+            with suppress(OSError):  # not empty: others use the server
+                Path(running.socket_folder).rmdir()
 
     def crash(self, how: str = "kill") -> None:
         """End the server at once for everybody, as tests of crashes need: `kill`, `immediate` or `fast`.

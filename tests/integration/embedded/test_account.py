@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -73,18 +74,31 @@ async def test_data_in_a_closed_folder_moves_to_an_open_one_and_is_found_again(
 
 
 @as_root
-async def test_programs_in_a_closed_folder_are_copied_once(closed: Path, roots_place: Path) -> None:
+def test_programs_in_a_closed_folder_are_copied_once(closed: Path, roots_place: Path) -> None:
     wheel = choose_postgres(origin="wheel")
     installation = wheel.folder.parent
     package = installation.parent
     shutil.copytree(installation, closed / package.name / installation.name, symlinks=True)
     shutil.copytree(package.with_name(f"{package.name}.libs"), closed / f"{package.name}.libs")
+    subprocess.run(["chmod", "-R", "go=", str(closed)], check=True)  # as under a strict umask
     programs = PostgresBinaries(closed / package.name / installation.name / "bin", wheel.major, "wheel")
 
     for _ in range(2):
-        async with EmbeddedPostgres(roots_place / "pg", durable=False, binaries=programs) as server:
-            assert await _server_answers(server.dsn())
+        server = EmbeddedPostgres(roots_place / "pg", durable=False, binaries=programs)
+        assert asyncio.run(_server_answers(server.start()))
+        server.stop()
     assert len(list((roots_place / "listings-embedded").iterdir())) == 1
+
+
+@as_root
+async def test_a_strict_umask_does_not_lock_the_server_out(short_folder: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        async with EmbeddedPostgres(short_folder / "missing" / "too" / "pg", durable=False) as server:
+            assert server.folder.is_relative_to(short_folder)
+            assert await _server_answers(server.dsn())
+    finally:
+        os.umask(before)
 
 
 @as_root

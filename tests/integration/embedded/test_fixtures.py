@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
+import uvloop
+from providers.postgres import Databases, PostgresServer, run_server
 from redis.asyncio import Redis
 
 if TYPE_CHECKING:
@@ -59,3 +62,18 @@ async def test_each_test_has_an_empty_redis(redis_url: str, turn: int) -> None:
     async with Redis.from_url(redis_url) as client:
         assert await client.dbsize() == 0
         await client.set("left by a test", "1")
+
+
+async def test_tests_run_on_the_event_loop_of_the_service() -> None:
+    assert isinstance(asyncio.get_running_loop(), uvloop.Loop)
+
+
+def test_a_given_server_is_used_and_left_alone(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LISTINGS_TEST_DATABASE_URL", postgres.tcp_address or postgres.address)
+    with run_server() as given, Databases(given) as databases:
+        assert given.address == (postgres.tcp_address or postgres.address)
+        databases.drop(databases.create(databases.template()))
+    with Databases(postgres) as databases:
+        databases.drop(databases.create())

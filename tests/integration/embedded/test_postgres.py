@@ -10,17 +10,19 @@ import socket
 import stat
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
 
 from listings.embedded import EmbeddedPostgres, EmbeddedServerError
 from listings.embedded.binaries import PostgresBinaries, choose_postgres, find_postgres
+from listings.embedded.errors import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     Process = Callable[..., EmbeddedPostgres]
 
@@ -213,10 +215,20 @@ async def test_a_start_that_died_while_creating_the_data_is_made_good(short_fold
         assert await _ask(server.dsn(), "SELECT current_database()") == "listings"
 
 
-async def test_a_path_too_long_for_a_socket_works(short_folder: Path) -> None:
-    folder = short_folder / ("a-long-name-" * 10)
-    async with EmbeddedPostgres(folder, durable=False) as server:
-        assert await _ask(server.dsn(), "SELECT 1") == 1
+def test_a_path_too_long_for_a_socket_works(short_folder: Path) -> None:
+    server = EmbeddedPostgres(short_folder / ("a-long-name-" * 10), durable=False)
+    elsewhere = Path(parse_qs(urlsplit(server.start()).query)["host"][0])
+    try:
+        assert asyncio.run(_ask(server.dsn(), "SELECT 1")) == 1
+        assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o700
+    finally:
+        server.stop()
+    assert not elsewhere.exists()
+
+
+@pytest.mark.parametrize("hint", ["write failed: No space left on device", "HINT:  Check free disk space."])
+def test_a_full_disk_is_named(hint: str) -> None:
+    assert "the disk is full: free some space" in explain("PostgreSQL did not start", f"FATAL: {hint}")
 
 
 def test_a_taken_port_is_named(postgres_process: Process) -> None:
