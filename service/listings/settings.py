@@ -75,7 +75,11 @@ class ServerSettings(Group):
 class DatabaseSettings(Group):
     """PostgreSQL 14 or later. `url` wins over the split fields."""
 
-    url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/name")
+    url: SecretStr | None = Field(
+        None,
+        description="Address as postgresql://user:password@host:port/name.",
+        examples=["postgresql://listings_user:secret@localhost:5432/listings_db"],
+    )
     host: str = Field("localhost", description="Host, or the folder of a Unix socket.")
     port: int = Field(5432, ge=1, le=65535, description="Port.")
     user: str = Field("listings_user", description="Role; needs no more than table rights.")
@@ -95,6 +99,14 @@ class DatabaseSettings(Group):
     slow_statement_seconds: Seconds = Field(
         0.5, gt=0, le=60, description="Statements slower than this are logged."
     )
+
+    @model_validator(mode="after")
+    def _known_scheme(self) -> DatabaseSettings:
+        if self.url is not None and not self.url.get_secret_value().startswith(
+            ("postgresql://", "postgres://")
+        ):
+            raise ValueError("url: an address of PostgreSQL begins with postgresql://")
+        return self
 
     def dsn(self) -> str:
         """The address that asyncpg connects to, with its password: never log it."""
@@ -123,13 +135,25 @@ class DatabaseSettings(Group):
 class RedisSettings(Group):
     """Optional: without it limits and cache invalidation stay in process or use PostgreSQL."""
 
-    url: SecretStr | None = Field(None, description="redis://:password@host:port/db; empty: no Redis.")
+    url: SecretStr | None = Field(
+        None,
+        description="Address as redis://:password@host:port/db; without it, and without a host, no Redis.",
+        examples=["redis://localhost:6379/0"],
+    )
     host: str = Field("", description="Host, when no url is given; empty: no Redis.")
     port: int = Field(6379, ge=1, le=65535, description="Port.")
     password: SecretStr = Field(SecretStr(""), description="Password.")
     db: int = Field(0, ge=0, le=1000, description="Database number.")
     pool_size: int = Field(10, ge=1, le=200, description="Connections held.")
     timeout_seconds: Seconds = Field(0.5, gt=0, le=10, description="Longest wait for an answer.")
+
+    @model_validator(mode="after")
+    def _known_scheme(self) -> RedisSettings:
+        if self.url is not None and not self.url.get_secret_value().startswith(
+            ("redis://", "rediss://", "unix://")
+        ):
+            raise ValueError("url: an address of Redis begins with redis://, rediss:// or unix://")
+        return self
 
     def address(self) -> str | None:
         """The URL to connect to, or None when no Redis is configured: never log it."""

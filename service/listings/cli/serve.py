@@ -4,30 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from typing import TYPE_CHECKING
 
+import structlog
 import uvloop
 
 from listings.app import open_app
-from listings.environment import settings_from_environment
+from listings.cli.complaints import complain, configuration_or_exit
+from listings.domain.errors import Unavailable
 from listings.logs import configure_logs
-from listings.settings import Settings  # noqa: TC001 - typer-free, but read by people
+
+if TYPE_CHECKING:
+    from listings.settings import Settings
 
 
 def serve() -> None:
-    """Serve gRPC, REST, health and metrics until SIGTERM; settings come from LISTINGS_* variables."""
-    settings = settings_from_environment()
-    configure_logs(settings.log)
-    uvloop.run(run(settings))
+    """Serve gRPC, REST, health and metrics until SIGTERM.
+
+    Settings come from LISTINGS_* variables: `listings config` shows them, `listings doctor` checks what they name.
+    """
+    configuration = configuration_or_exit()
+    configure_logs(configuration.settings.log)
+    log = structlog.get_logger(__name__)
+    for warning in configuration.warnings:
+        log.warning("configuration", text=warning)
+    try:
+        uvloop.run(run(configuration.settings))
+    except Unavailable as error:
+        raise complain("The database does not answer", f"{error}. Look closer: listings doctor") from None
+    except (RuntimeError, OSError, ValueError) as error:
+        raise complain(f"The service could not start: {error}", "Look closer: listings doctor") from error
 
 
 async def run(settings: Settings) -> None:
     """Serve until a signal asks to stop; a second signal ends the process at once."""
+    stop = stop_on_signals()
+    async with open_app(settings):
+        await stop.wait()
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets; from then on both have their usual effect again."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _ask_to_stop, stop, loop)
-    async with open_app(settings):
-        await stop.wait()
+    return stop
 
 
 def _ask_to_stop(stop: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,0 +1,116 @@
+# The menu: `make` alone lists what there is. Needs Python 3.11 or newer (with venv), git and make.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The interpreter that builds .venv: the first that is new enough. Override with `make setup PYTHON=...`.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; exit; }; done; echo none)
+# One worker per CPU, but no more than the tests' server has connections for.
+WORKERS ?= logical
+UV_VERSION := 0.13.9
+
+BIN := .venv/bin
+READY := .venv/.ready
+NODE_READY := node_modules/.ready
+
+##@ Begin
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+
+.PHONY: setup
+setup: $(READY) ## Build the environment in .venv (done by the others when needed)
+
+# A stamp, so that everything below costs nothing once the environment matches the lock file.
+$(READY): uv.lock pyproject.toml
+	@test "$(PYTHON)" != none || { echo "Python 3.11 or newer is needed; none is on PATH. Name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "This Python has no venv (Debian: apt-get install python3-venv)."; rm -rf .venv; exit 1; }
+	@test "$$($(BIN)/uv --version 2>/dev/null | cut -d' ' -f2)" = $(UV_VERSION) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@VIRTUAL_ENV= $(BIN)/uv sync --quiet --frozen --all-extras
+	@touch $@
+
+.PHONY: run
+run: $(READY) ## Serve with demo data on this machine; needs no database
+	@$(BIN)/listings dev $(ARGS)
+
+##@ Check
+.PHONY: test
+test: $(READY) ## Run unit, consistency and integration tests in parallel, with coverage
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses=8 --dist=loadgroup --cov --cov-report=term:skip-covered $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## Check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: format
+format: $(READY) ## Mend style and formatting
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: types
+types: $(READY) ## Check types, strictly
+	@$(BIN)/mypy
+
+.PHONY: imports
+imports: $(READY) ## Check that the layers import downwards only
+	@$(BIN)/lint-imports --no-cache
+
+.PHONY: migrations-lint
+migrations-lint: $(READY) ## Look for migrations that would lock tables or break writers
+	@$(BIN)/squawk migrations/*.up.sql
+
+##@ Generate
+.PHONY: docs
+docs: $(READY) ## Write the reference pages that are made from code
+	@$(BIN)/python tools/reference.py generate
+
+.PHONY: proto
+proto: $(READY) ## Generate stubs and the RPC reference from proto/
+	@$(BIN)/python tools/proto.py generate
+
+.PHONY: proto-check
+proto-check: $(READY) ## Fail when stubs or reference differ from proto/
+	@$(BIN)/python tools/proto.py check
+
+.PHONY: proto-lint
+proto-lint: $(NODE_READY) ## Lint proto/ with buf (needs Node.js)
+	@npm run -s lint
+
+.PHONY: proto-breaking
+proto-breaking: $(NODE_READY) ## Refuse changes of proto/ that break clients (needs Node.js)
+	@npm run -s breaking
+
+$(NODE_READY): package-lock.json package.json
+	@npm ci --ignore-scripts --no-fund --no-audit --silent
+	@touch $@
+
+##@ Measure and prove
+.PHONY: bench
+bench: $(READY) ## Measure the service beside an empty handler and pgbench
+	@$(BIN)/python tests/bench/run.py $(ARGS)
+
+.PHONY: bench-check
+bench-check: $(READY) ## Measure, and fail when a kept ratio fell
+	@$(BIN)/python tests/bench/run.py --check $(ARGS)
+
+.PHONY: prove-service
+prove-service: $(READY) ## Run the long proofs: kill -9, drains, migrations, fuzzing
+	@LISTINGS_PROVE=1 $(BIN)/python tests/prove/service.py $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(READY) ## The benchmark with few rows and short runs, as CI does
+	@$(BIN)/python tests/bench/run.py --quick $(ARGS)
+
+.PHONY: prove-service-quick
+prove-service-quick: $(READY) ## The proofs with reduced counts, as CI does
+	@$(BIN)/python tests/prove/service.py $(ARGS)
+
+##@ Tidy
+.PHONY: clean
+clean: ## Remove caches and build output; keeps .venv and .data
+	@rm -rf build dist htmlcov coverage.xml .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find service tests tools -type d -name __pycache__ -prune -exec rm -rf {} +

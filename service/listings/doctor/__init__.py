@@ -1,0 +1,1 @@
+"""Finds what is wrong around the service and says what mends it; `listings doctor` shows the findings."""
