@@ -17,10 +17,12 @@ from listings.cache.encoded import EncodedCache
 from listings.cache.invalidation import Invalidations
 from listings.cache.postgres_bus import PostgresBus
 from listings.cache.redis_bus import RedisBus
+from listings.db.categories import CategoryRows
 from listings.db.connections import Connections
 from listings.db.favorites import FavoriteRows
 from listings.db.listings import ListingRows
 from listings.metrics import Metrics
+from listings.transport.grpc.categories import CategoryHandlers
 from listings.transport.grpc.favorites import FavoriteHandlers
 from listings.transport.grpc.listings import ListingHandlers
 from listings.transport.grpc.server import GrpcServer
@@ -29,6 +31,7 @@ from listings.transport.identity import TokenVerifier
 from listings.transport.limits import Limiter
 from listings.transport.policy import POLICIES
 from listings.transport.table import method_table
+from listings.usecases.categories import Categories
 from listings.usecases.favorites import Favorites
 from listings.usecases.listings import Listings
 
@@ -44,6 +47,7 @@ log = structlog.get_logger(__name__)
 class UseCases:
     """Everything callers can want, shared by both edges."""
 
+    categories: Categories
     favorites: Favorites
     listings: Listings
 
@@ -96,6 +100,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
 
         listing_rows = ListingRows(connections)
         use_cases = UseCases(
+            categories=Categories(CategoryRows(connections), cache, metrics.cache),
             favorites=Favorites(FavoriteRows(connections), invalidations),
             listings=Listings(listing_rows, invalidations),
         )
@@ -105,6 +110,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         guard = Guard(verifier, limiter)
         methods = method_table(
             [
+                CategoryHandlers(use_cases.categories).methods(),
                 FavoriteHandlers(use_cases.favorites).methods(),
                 ListingHandlers(use_cases.listings, cache).methods(),
             ]
