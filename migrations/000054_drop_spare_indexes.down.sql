@@ -1,6 +1,9 @@
 -- Builds the dropped indexes again; the two unused functions stay gone.
 --
 -- Locks: SHARE on each table while its indexes are built: writes wait, reads go on.
+--
+-- squawk-ignore-file require-concurrent-index-creation
+-- Why excused: a way down is run by hand, with the service stopped.
 
 CREATE INDEX idx_inventory_movements_user_id
     ON inventory_movements (user_id) WHERE user_id IS NOT NULL;
