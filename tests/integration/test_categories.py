@@ -228,9 +228,9 @@ async def test_counts_come_from_one_index_only_pass(service):
     )
     async with service.connections.session() as session:
         await session.connection.execute("VACUUM ANALYZE listings")
-        await session.connection.execute("SET enable_seqscan = off")
+        await session.connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
         found = await session.connection.fetch(f"EXPLAIN {statement('categories', 'catalog').sql}")
-        await session.connection.execute("RESET enable_seqscan")
+        await session.connection.execute("RESET enable_seqscan; RESET enable_bitmapscan")
     plan = "\n".join(row["QUERY PLAN"] for row in found)
     assert "Index Only Scan using idx_listings_category_page on listings" in plan, plan
     assert plan.count("on listings") == 1, plan
