@@ -22,6 +22,7 @@ from listings.db.connections import Connections
 from listings.db.favorites import FavoriteRows
 from listings.db.listings import ListingRows
 from listings.metrics import Metrics
+from listings.tracing import open_tracer
 from listings.transport.grpc.categories import CategoryHandlers
 from listings.transport.grpc.favorites import FavoriteHandlers
 from listings.transport.grpc.listings import ListingHandlers
@@ -78,7 +79,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     async with AsyncExitStack() as stack:
         metrics = Metrics({policy.path: policy.statuses for policy in POLICIES.values()})
 
-        connections = Connections(settings.database, metrics.database)
+        tracer = await stack.enter_async_context(open_tracer(settings))
+        connections = Connections(settings.database, metrics.database, tracer)
         stack.push_async_callback(connections.close)
         await connections.open()
 
@@ -115,7 +117,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 ListingHandlers(use_cases.listings, cache).methods(),
             ]
         )
-        grpc = GrpcServer(settings.server, settings.timeouts, methods, metrics.calls, guard)
+        grpc = GrpcServer(settings.server, settings.timeouts, methods, metrics.calls, guard, tracer=tracer)
         await grpc.start()
         stack.push_async_callback(grpc.drain)
 

@@ -19,12 +19,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
 import structlog
+from opentelemetry import trace
 
 from listings.db.constraints import translated
 from listings.domain.errors import Aborted, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from opentelemetry.trace import Tracer
 
     from listings.db.statements import Statement
     from listings.metrics import DatabaseMetrics
@@ -57,11 +60,16 @@ _LOST: Final = (
 class Session:
     """One held connection. Not for two tasks at a time: `Connections` lends it to one."""
 
-    __slots__ = ("_connection", "_metrics", "_prepared", "_slow_seconds")
+    __slots__ = ("_connection", "_metrics", "_prepared", "_slow_seconds", "_tracer")
 
     def __init__(
-        self, connection: asyncpg.Connection[Record], metrics: DatabaseMetrics, slow_seconds: float
+        self,
+        connection: asyncpg.Connection[Record],
+        metrics: DatabaseMetrics,
+        slow_seconds: float,
+        tracer: Tracer | None = None,
     ) -> None:
+        self._tracer = tracer
         self._connection = connection
         self._prepared: dict[str, asyncpg.prepared_stmt.PreparedStatement[Record]] = {}
         self._metrics = metrics
@@ -79,6 +87,17 @@ class Session:
 
     async def fetch(self, statement: Statement, *args: object) -> list[Record]:
         """All rows of a statement, prepared on this connection the first time."""
+        if self._tracer is not None and trace.get_current_span().is_recording():
+            with self._tracer.start_as_current_span(
+                statement.name,
+                kind=trace.SpanKind.CLIENT,
+                attributes={"db.system.name": "postgresql"},
+                record_exception=False,  # PostgreSQL's texts quote values
+            ):
+                return await self._fetch(statement, *args)
+        return await self._fetch(statement, *args)
+
+    async def _fetch(self, statement: Statement, *args: object) -> list[Record]:
         prepared = self._prepared.get(statement.sql)
         started = time.perf_counter()
         try:
@@ -93,7 +112,7 @@ class Session:
             self._prepared.pop(statement.sql, None)
             if self._connection.is_in_transaction():
                 raise
-            return await self.fetch(statement, *args)
+            return await self._fetch(statement, *args)
         except BaseException as error:
             self._metrics.failed(statement.name, type(error).__name__)
             raise
@@ -124,8 +143,11 @@ class Session:
 class Connections:
     """A fixed number of sessions; opened by `app.py`, used by every repository."""
 
-    def __init__(self, settings: DatabaseSettings, metrics: DatabaseMetrics) -> None:
+    def __init__(
+        self, settings: DatabaseSettings, metrics: DatabaseMetrics, tracer: Tracer | None = None
+    ) -> None:
         self._settings = settings
+        self._tracer = tracer
         self._metrics = metrics
         self._idle: list[Session] = []
         self._open = 0
@@ -265,7 +287,7 @@ class Connections:
                 raise self._unavailable(error) from error
             raise
         self._metrics.opened(self._open)
-        return Session(connection, self._metrics, self._settings.slow_statement_seconds)
+        return Session(connection, self._metrics, self._settings.slow_statement_seconds, self._tracer)
 
     def _give_back(self, session: Session) -> None:
         if self._closed or not session.usable:

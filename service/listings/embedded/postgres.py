@@ -166,6 +166,11 @@ class EmbeddedPostgres:
         name = quote(database or self._database, safe="")
         return f"postgresql://{_USER}:{password}@{running.tcp_host}:{running.port}/{name}"
 
+    @property
+    def pid(self) -> int:
+        """The process id of the running server, for those who measure it."""
+        return self._known().pid
+
     async def __aenter__(self) -> Self:
         """Start without blocking the event loop."""
         await asyncio.to_thread(self.start)

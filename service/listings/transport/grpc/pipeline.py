@@ -16,13 +16,17 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
+from opentelemetry import propagate, trace
 
 from listings.domain.errors import DeadlineExceeded, InvalidArgument, ListingsError
 from listings.transport.call import Call, ip_of_peer
 from listings.transport.errors import rich_status, statuses_of
+from listings.transport.policy import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from opentelemetry.trace import Tracer
 
     from listings.metrics import MethodMetrics
     from listings.transport.guard import Guard
@@ -55,9 +59,14 @@ class Headers:
 
 
 def bind(
-    method: Method, metrics: MethodMetrics, guard: Guard, *, timeout_seconds: float
+    method: Method,
+    metrics: MethodMetrics,
+    guard: Guard,
+    *,
+    timeout_seconds: float,
+    tracer: Tracer | None = None,
 ) -> Callable[[bytes, Context], Awaitable[bytes]]:
-    """The function that grpcio calls for one method."""
+    """The function that grpcio calls for one method; traced only when there is a tracer."""
     name = method.policy.method
     policy = method.policy
     handle = method.handle
@@ -87,7 +96,29 @@ def bind(
         finally:
             metrics.ended(status, time.perf_counter() - started, timeout_seconds)
 
-    return serve
+    return serve if tracer is None else _traced(serve, policy.path, tracer)
+
+
+def _traced(
+    serve: Callable[[bytes, Context], Awaitable[bytes]], path: str, tracer: Tracer
+) -> Callable[[bytes, Context], Awaitable[bytes]]:
+    """The same function inside a server span that continues the caller's trace."""
+    attributes = {"rpc.system": "grpc", "rpc.service": SERVICE, "rpc.method": path.rpartition("/")[2]}
+
+    async def serve_traced(request: bytes, context: Context) -> bytes:
+        headers = Headers(context)
+        parent = propagate.extract({name: headers.get(name) for name in ("traceparent", "tracestate")})
+        with tracer.start_as_current_span(
+            path.lstrip("/"),
+            context=parent,
+            kind=trace.SpanKind.SERVER,
+            attributes=attributes,
+            record_exception=False,  # texts of errors may quote input
+            set_status_on_exception=False,
+        ):
+            return await serve(request, context)
+
+    return serve_traced
 
 
 def unreadable(error: Exception) -> Exception:
@@ -123,6 +154,10 @@ async def _refuse(context: Context, call: Call, error: Exception, code: grpc.Sta
             reason=error.reason,
             request_id=call.request_id,
         )
+    span = trace.get_current_span()
+    span.set_attribute("rpc.grpc.status_code", code.value[0])
+    if code in _SERVER_ERRORS:
+        span.set_status(trace.StatusCode.ERROR, code.name)
     status = rpc_status.to_status(rich_status(error, code, call.request_id))
     await context.abort(status.code, status.details, status.trailing_metadata)
 

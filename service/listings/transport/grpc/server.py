@@ -14,6 +14,8 @@ from listings.transport.policy import SERVICE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opentelemetry.trace import Tracer
+
     from listings.metrics import CallMetrics
     from listings.settings import ServerSettings, TimeoutSettings
     from listings.transport.guard import Guard
@@ -32,6 +34,8 @@ class GrpcServer:
         methods: Mapping[str, Method],
         metrics: CallMetrics,
         guard: Guard,
+        *,
+        tracer: Tracer | None = None,
     ) -> None:
         self._settings = settings
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # missing in its stubs
@@ -48,7 +52,7 @@ class GrpcServer:
         for name, method in methods.items():
             policy = method.policy
             limit = policy.timeout_tight if timeouts.preset == "tight" else policy.timeout_default
-            serve = bind(method, metrics.of(policy.path), guard, timeout_seconds=limit)
+            serve = bind(method, metrics.of(policy.path), guard, timeout_seconds=limit, tracer=tracer)
             handlers[name] = grpc.unary_unary_rpc_method_handler(serve)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
