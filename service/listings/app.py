@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,6 +21,7 @@ from listings.cache.redis_bus import RedisBus
 from listings.db.categories import CategoryRows
 from listings.db.connections import Connections
 from listings.db.favorites import FavoriteRows
+from listings.db.indexing import IndexingRows
 from listings.db.listings import ListingRows
 from listings.metrics import Metrics
 from listings.tracing import open_tracer
@@ -33,13 +35,14 @@ from listings.transport.limits import Limiter
 from listings.transport.policy import POLICIES
 from listings.transport.table import method_table
 from listings.usecases.categories import Categories
+from listings.usecases.expiry import ExpirySweeper, QueuePurge, every
 from listings.usecases.favorites import Favorites
 from listings.usecases.listings import Listings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Coroutine, Iterator
 
-    from listings.settings import Settings
+    from listings.settings import MaintenanceSettings, Settings
 
 log = structlog.get_logger(__name__)
 
@@ -104,8 +107,11 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         use_cases = UseCases(
             categories=Categories(CategoryRows(connections), cache, metrics.cache),
             favorites=Favorites(FavoriteRows(connections), invalidations),
-            listings=Listings(listing_rows, invalidations),
+            listings=Listings(connections, listing_rows, cache, invalidations, metrics.catalog),
         )
+
+        for work in _maintenance(settings.maintenance, connections, listing_rows, invalidations, metrics):
+            await stack.enter_async_context(_background(work))
 
         verifier = TokenVerifier(settings.auth) if settings.auth.enabled else None
         limiter = Limiter(settings.rate_limit, metrics.rate_limit) if settings.rate_limit.enabled else None
@@ -130,6 +136,25 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         app.stopping.set()
         await grpc.report_health(serving=False)
         await asyncio.sleep(settings.server.drain_delay_seconds)
+
+
+def _maintenance(
+    settings: MaintenanceSettings,
+    connections: Connections,
+    listing_rows: ListingRows,
+    invalidations: Invalidations,
+    metrics: Metrics,
+) -> Iterator[Coroutine[None, None, None]]:
+    """What the service does by itself, in every process."""
+    sweeper = ExpirySweeper(listing_rows, invalidations, metrics.catalog)
+    yield every(settings.expiry_interval_seconds, sweeper.sweep, name="expiry sweep")
+    purge = QueuePurge(
+        IndexingRows(connections),
+        metrics.catalog,
+        retention=timedelta(seconds=settings.queue_retention_seconds),
+        consumed=False,  # search reads PostgreSQL: nothing takes rows from the queue
+    )
+    yield every(settings.queue_purge_interval_seconds, purge.purge, name="indexing queue purge")
 
 
 @asynccontextmanager

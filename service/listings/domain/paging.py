@@ -13,12 +13,19 @@ import binascii
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from listings.domain.errors import InvalidArgument, invalid
 
 LONGEST_TOKEN: Final = 1024
 HIGHEST_OFFSET: Final = 1_000_000
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+# The last microsecond of the year 9999, and the largest id of a 64-bit column.
+_LAST_MOMENT: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST_ID: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,20 @@ def read_token(token: str, *, query: object, key_length: int = 2) -> tuple[str |
             fields=invalid("page_token", "belongs to another query").fields,
         )
     return tuple(body[1:])
+
+
+def newest_key(created_at: datetime, id_: int) -> tuple[int, int]:
+    """The sort key of a row in a list that is ordered newest first: microseconds since 1970, and its id."""
+    return (created_at - _EPOCH) // _MICROSECOND, id_
+
+
+def newest_position(key: tuple[str | int | float | None, ...]) -> tuple[datetime, int]:
+    """The row that `newest_key` made a key of; raises InvalidArgument for keys that no row can have."""
+    match key:
+        case (int(moment), int(id_)) if 0 <= moment <= _LAST_MOMENT and 0 < id_ <= _LAST_ID:
+            return _EPOCH + moment * _MICROSECOND, id_
+        case _:
+            raise _forged()
 
 
 def _digest(query: object) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from listings.domain.errors import NotFound, invalid
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 _HIGHEST_INT32: Final = 2**31 - 1
 
@@ -28,6 +31,11 @@ def int32_id(value: int, field: str) -> int:
 def present_id(value: int) -> int | None:
     """An optional filter: 0 and below count as absent, as existing clients rely on."""
     return value if value > 0 else None
+
+
+def present(request: Message, field: str) -> Any:
+    """The value of an optional field, or None when the caller did not send it."""
+    return getattr(request, field) if request.HasField(field) else None
 
 
 def rfc3339(moment: datetime) -> str:
