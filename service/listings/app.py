@@ -21,12 +21,14 @@ from listings.cache.redis_bus import RedisBus
 from listings.db.categories import CategoryRows
 from listings.db.connections import Connections
 from listings.db.favorites import FavoriteRows
+from listings.db.images import ImageRows
 from listings.db.indexing import IndexingRows
 from listings.db.listings import ListingRows
 from listings.metrics import Metrics
 from listings.tracing import open_tracer
 from listings.transport.grpc.categories import CategoryHandlers
 from listings.transport.grpc.favorites import FavoriteHandlers
+from listings.transport.grpc.images import ImageHandlers
 from listings.transport.grpc.listings import ListingHandlers
 from listings.transport.grpc.server import GrpcServer
 from listings.transport.guard import Guard
@@ -37,6 +39,7 @@ from listings.transport.table import method_table
 from listings.usecases.categories import Categories
 from listings.usecases.expiry import ExpirySweeper, QueuePurge, every
 from listings.usecases.favorites import Favorites
+from listings.usecases.images import Images
 from listings.usecases.listings import Listings
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class UseCases:
 
     categories: Categories
     favorites: Favorites
+    images: Images
     listings: Listings
 
 
@@ -107,6 +111,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         use_cases = UseCases(
             categories=Categories(CategoryRows(connections), cache, metrics.cache),
             favorites=Favorites(FavoriteRows(connections), invalidations),
+            images=Images(connections, ImageRows(connections), listing_rows, invalidations),
             listings=Listings(connections, listing_rows, cache, invalidations, metrics.catalog),
         )
 
@@ -120,6 +125,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             [
                 CategoryHandlers(use_cases.categories).methods(),
                 FavoriteHandlers(use_cases.favorites).methods(),
+                ImageHandlers(use_cases.images, cache).methods(),
                 ListingHandlers(use_cases.listings, cache).methods(),
             ]
         )

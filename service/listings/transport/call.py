@@ -64,6 +64,15 @@ class Call:
             raise invalid(field_name, f"{field_name} must be greater than 0")
         return user_id
 
+    def required_owner(self) -> int | None:
+        """Who must own what a request without a `user_id` changes: the token's user.
+
+        None where tokens are not verified, or where an administrator calls: nobody has to.
+        """
+        if not self.identity_checked or self.identity is None or self.identity.is_admin:
+            return None
+        return self.identity.user_id
+
     def acts_as_admin(self, *, claimed: bool) -> bool:
         """Whether `is_admin` counts: with identity on, only with the admin role."""
         if self.identity_checked:

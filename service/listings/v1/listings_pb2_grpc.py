@@ -497,7 +497,8 @@ class ListingsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AddListingImage(self, request, context):
-        """Adds an image to a listing. Images that are already there stay as they are, a primary one too.
+        """Adds an image to a listing. A new primary image takes the mark from the one that had it, in the same
+        transaction; otherwise the images that are already there stay as they are.
 
         Not idempotent: a repeated call adds the image again.
 
@@ -521,8 +522,8 @@ class ListingsServiceServicer:
 
         Idempotent.
 
-        Errors: INVALID_ARGUMENT for an empty list, an image_id of 0 or less, a negative display_order;
-        NOT_FOUND when no id is an image of this listing.
+        Errors: INVALID_ARGUMENT for an empty list or one above 1000, an image_id of 0 or less or named twice, a
+        negative display_order; NOT_FOUND when no id is an image of this listing, "listing not found".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -248,7 +248,8 @@ class ListingsServiceStub:
     Errors: NOT_FOUND "image not found".
     """
     AddListingImage: _grpc.UnaryUnaryMultiCallable[_images_pb2.AddImageRequest, _images_pb2.ImageResponse]
-    """Adds an image to a listing. Images that are already there stay as they are, a primary one too.
+    """Adds an image to a listing. A new primary image takes the mark from the one that had it, in the same
+    transaction; otherwise the images that are already there stay as they are.
 
     Not idempotent: a repeated call adds the image again.
 
@@ -264,8 +265,8 @@ class ListingsServiceStub:
 
     Idempotent.
 
-    Errors: INVALID_ARGUMENT for an empty list, an image_id of 0 or less, a negative display_order;
-    NOT_FOUND when no id is an image of this listing.
+    Errors: INVALID_ARGUMENT for an empty list or one above 1000, an image_id of 0 or less or named twice, a
+    negative display_order; NOT_FOUND when no id is an image of this listing, "listing not found".
     """
     GetRootCategories: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _categories_pb2.CategoriesResponse]
     """---- Categories ----
@@ -729,7 +730,8 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     Errors: NOT_FOUND "image not found".
     """
     AddListingImage: _aio.UnaryUnaryMultiCallable[_images_pb2.AddImageRequest, _images_pb2.ImageResponse]  # type: ignore[assignment]
-    """Adds an image to a listing. Images that are already there stay as they are, a primary one too.
+    """Adds an image to a listing. A new primary image takes the mark from the one that had it, in the same
+    transaction; otherwise the images that are already there stay as they are.
 
     Not idempotent: a repeated call adds the image again.
 
@@ -745,8 +747,8 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
 
     Idempotent.
 
-    Errors: INVALID_ARGUMENT for an empty list, an image_id of 0 or less, a negative display_order;
-    NOT_FOUND when no id is an image of this listing.
+    Errors: INVALID_ARGUMENT for an empty list or one above 1000, an image_id of 0 or less or named twice, a
+    negative display_order; NOT_FOUND when no id is an image of this listing, "listing not found".
     """
     GetRootCategories: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _categories_pb2.CategoriesResponse]  # type: ignore[assignment]
     """---- Categories ----
@@ -1261,7 +1263,8 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _images_pb2.AddImageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_images_pb2.ImageResponse, _abc.Awaitable[_images_pb2.ImageResponse]]:
-        """Adds an image to a listing. Images that are already there stay as they are, a primary one too.
+        """Adds an image to a listing. A new primary image takes the mark from the one that had it, in the same
+        transaction; otherwise the images that are already there stay as they are.
 
         Not idempotent: a repeated call adds the image again.
 
@@ -1289,8 +1292,8 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent.
 
-        Errors: INVALID_ARGUMENT for an empty list, an image_id of 0 or less, a negative display_order;
-        NOT_FOUND when no id is an image of this listing.
+        Errors: INVALID_ARGUMENT for an empty list or one above 1000, an image_id of 0 or less or named twice, a
+        negative display_order; NOT_FOUND when no id is an image of this listing, "listing not found".
         """
 
     @_abc_1.abstractmethod
