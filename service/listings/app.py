@@ -24,6 +24,7 @@ from listings.db.favorites import FavoriteRows
 from listings.db.images import ImageRows
 from listings.db.indexing import IndexingRows
 from listings.db.listings import ListingRows
+from listings.health import Health
 from listings.metrics import Metrics
 from listings.tracing import open_tracer
 from listings.transport.grpc.categories import CategoryHandlers
@@ -35,6 +36,8 @@ from listings.transport.guard import Guard
 from listings.transport.identity import TokenVerifier
 from listings.transport.limits import Limiter
 from listings.transport.policy import POLICIES
+from listings.transport.rest.application import RestUseCases, rest_application
+from listings.transport.rest.server import HttpServer
 from listings.transport.table import method_table
 from listings.usecases.categories import Categories
 from listings.usecases.expiry import ExpirySweeper, QueuePurge, every
@@ -69,12 +72,18 @@ class App:
     connections: Connections
     use_cases: UseCases
     grpc: GrpcServer
+    http: HttpServer
     stopping: asyncio.Event
 
     @property
     def grpc_port(self) -> int:
         """The port that gRPC really listens on."""
         return self.grpc.port
+
+    @property
+    def http_port(self) -> int:
+        """The port that REST, health and metrics really listen on."""
+        return self.http.port
 
 
 @asynccontextmanager
@@ -99,10 +108,11 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         )
         address = settings.redis.address()
         bus: RedisBus | PostgresBus
+        redis: RedisBus | None = None
         if address is None:
             bus = PostgresBus(settings.database, connections)
         else:
-            bus = RedisBus(settings.redis, address)
+            bus = redis = RedisBus(settings.redis, address)
             stack.push_async_callback(bus.close)
         invalidations = Invalidations(cache, bus)
         await stack.enter_async_context(_background(invalidations.run()))
@@ -118,9 +128,11 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         for work in _maintenance(settings.maintenance, connections, listing_rows, invalidations, metrics):
             await stack.enter_async_context(_background(work))
 
-        verifier = TokenVerifier(settings.auth) if settings.auth.enabled else None
+        auth = settings.auth
+        verifier = TokenVerifier(auth) if auth.enabled or auth.rest_writes else None
         limiter = Limiter(settings.rate_limit, metrics.rate_limit) if settings.rate_limit.enabled else None
-        guard = Guard(verifier, limiter)
+        guard = Guard(verifier if auth.enabled else None, limiter)
+        rest_guard = Guard(verifier, limiter, private_only=not auth.enabled)
         methods = method_table(
             [
                 CategoryHandlers(use_cases.categories).methods(),
@@ -130,18 +142,40 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             ]
         )
         grpc = GrpcServer(settings.server, settings.timeouts, methods, metrics.calls, guard, tracer=tracer)
+        stopping = asyncio.Event()
+        health = Health(connections, redis, stopping)
+        rest = rest_application(
+            settings,
+            RestUseCases(
+                categories=use_cases.categories,
+                favorites=use_cases.favorites,
+                listings=use_cases.listings,
+            ),
+            rest_guard,
+            health,
+            connections,
+            metrics,
+        )
+        http = HttpServer(settings.server, rest)
+        stack.push_async_callback(_drain, grpc, http)
         await grpc.start()
-        stack.push_async_callback(grpc.drain)
+        await http.start()
 
-        app = App(settings, metrics, connections, use_cases, grpc, asyncio.Event())
         await grpc.report_health(serving=True)
-        log.info("serving", grpc_port=grpc.port)
-        yield app
+        watching = health.watch_database(lambda serving: grpc.report_health(serving=serving))
+        async with _background(watching):
+            log.info("serving", grpc_port=grpc.port, http_port=http.port)
+            yield App(settings, metrics, connections, use_cases, grpc, http, stopping)
 
         # Readiness goes first: balancers must stop sending before calls are refused.
-        app.stopping.set()
+        stopping.set()
         await grpc.report_health(serving=False)
         await asyncio.sleep(settings.server.drain_delay_seconds)
+
+
+async def _drain(grpc: GrpcServer, http: HttpServer) -> None:
+    """Finish what is in flight on both edges at once: their time limits must not add up."""
+    await asyncio.gather(grpc.drain(), http.drain())
 
 
 def _maintenance(

@@ -111,7 +111,7 @@ class CallMetrics(Collector):
             "listings_timeout_duration_seconds", "How long calls ran that timed out.", labels=["method"]
         )
         for method, numbers in self._methods.items():
-            for status, count in numbers.by_status.items():
+            for status, count in dict(numbers.by_status).items():  # a copy: scrapes run in a thread
                 total.add_metric([method, status], count)
             seconds.add_metric([method], _cumulative(CALL_BUCKETS, numbers.buckets), numbers.seconds)
             active.add_metric([method], numbers.active)

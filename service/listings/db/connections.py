@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections import deque
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import asyncpg
 import structlog
@@ -140,6 +140,15 @@ class Session:
         return len(await self.fetch(statement, *args))
 
 
+class PoolState(NamedTuple):
+    """How the sessions are used at one moment."""
+
+    lent: int
+    idle: int
+    waiting: int
+    most: int
+
+
 class Connections:
     """A fixed number of sessions; opened by `app.py`, used by every repository."""
 
@@ -159,6 +168,11 @@ class Connections:
         """Connect the first session, so that a wrong address or password is known at the start."""
         async with self.session():
             pass
+
+    def state(self) -> PoolState:
+        """How the sessions are used right now."""
+        idle = len(self._idle)
+        return PoolState(self._open - idle, idle, len(self._waiting), self._settings.pool_size)
 
     async def close(self) -> None:
         """Close idle sessions; lent ones close when they are given back."""

@@ -17,10 +17,16 @@ if TYPE_CHECKING:
 class Guard:
     """Admits a call or raises the reason why not. Cheap when both identity and limits are off."""
 
-    def __init__(self, verifier: TokenVerifier | None, limiter: Limiter | None) -> None:
-        """`verifier` None: tokens are not looked at; `limiter` None: nothing is limited."""
+    def __init__(
+        self, verifier: TokenVerifier | None, limiter: Limiter | None, *, private_only: bool = False
+    ) -> None:
+        """`verifier` None: tokens are not looked at; `limiter` None: nothing is limited.
+
+        `private_only`: tokens are verified where they are required and ignored on public reads.
+        """
         self._verifier = verifier
         self._limiter = limiter
+        self._private_only = private_only
 
     def admit(self, call: Call, policy: Policy) -> None:
         """Raise Unauthenticated or ResourceExhausted, or let the call pass with its identity set.
@@ -28,7 +34,9 @@ class Guard:
         A public method with a bad token is refused too: a client that sends one wants to know.
         """
         if self._verifier is not None:
-            self.identify(call, required=policy.access is Access.USER)
+            private = policy.access is Access.USER
+            if private or not self._private_only:
+                self.identify(call, required=private)
         if self._limiter is not None:
             self._limiter.admit(call, policy)
 

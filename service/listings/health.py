@@ -1,0 +1,209 @@
+"""What the service depends on, checked: read by the health endpoints and by gRPC's health service.
+
+Only the database decides readiness. Redis is optional at start and at run time: without it the service
+is `degraded`, because limits and cached answers are then each process's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
+
+from listings.db.statements import Statement
+from listings.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from listings.db.connections import Connections
+
+log = structlog.get_logger(__name__)
+
+# Probes of several balancers and a person's curl share an answer for this long.
+CACHED_SECONDS: Final = 10.0
+# A dependency that needs longer to answer is as good as away; probes wait 5 s at most themselves.
+CHECK_SECONDS: Final = 5.0
+# How often the database is looked at without being asked, and how many failures in a row count as more
+# than a moment: gRPC health follows an outage within 4 s and ignores one lost connection.
+WATCH_SECONDS: Final = 2.0
+WATCH_FAILURES: Final = 2
+_ERRORS_KEPT: Final = 10
+
+# A constant: its cost must not grow with the catalog.
+_PROBE: Final = Statement("health.probe", "SELECT 1")
+
+
+class State(StrEnum):
+    """How a dependency, or the service as a whole, is."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One dependency's answer."""
+
+    state: State
+    response_time_ms: float
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecentError:
+    """A failure worth showing to whoever looks at /health/deep; never its text, which may hold values."""
+
+    at: datetime
+    where: str
+    kind: str
+    request_id: str = ""
+
+
+class Pings(Protocol):
+    """Something that answers or raises."""
+
+    async def ping(self) -> None:
+        """Raise when it is away."""
+
+
+class Health:
+    """The service's own view of itself; one per process."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        redis: Pings | None,
+        stopping: asyncio.Event,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`redis` None: none is configured. `stopping` set: readiness is off, whatever the checks say."""
+        self._connections = connections
+        self._redis = redis
+        self._stopping = stopping
+        self._clock = clock
+        self._started_at = clock()
+        self._has_started = False
+        self._known: dict[str, tuple[float, Check]] = {}
+        self._running: dict[str, asyncio.Task[Check]] = {}
+        self._errors: deque[RecentError] = deque(maxlen=_ERRORS_KEPT)
+
+    @property
+    def uptime_seconds(self) -> float:
+        """Time since the process opened its app."""
+        return self._clock() - self._started_at
+
+    @property
+    def recent_errors(self) -> tuple[RecentError, ...]:
+        """The last unforeseen failures, newest last."""
+        return tuple(self._errors)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the service drains."""
+        return self._stopping.is_set()
+
+    def remember(self, where: str, kind: str, request_id: str = "") -> None:
+        """Keep an unforeseen failure for /health/deep."""
+        self._errors.append(RecentError(datetime.now(UTC), where, kind, request_id))
+
+    async def database(self) -> Check:
+        """PostgreSQL answers a constant query. A busy pool is degraded, not away: it is load, not loss."""
+        return await self._checked("database", self._ask_database)
+
+    async def redis(self) -> Check:
+        """Redis answers; its absence degrades and never more."""
+        return await self._checked("redis", self._ask_redis)
+
+    async def checks(self) -> dict[str, Check]:
+        """Every dependency by name."""
+        database, redis = await asyncio.gather(self.database(), self.redis())
+        return {"database": database, "redis": redis}
+
+    async def is_ready(self) -> bool:
+        """Whether calls should be sent here: not while draining, not without the database."""
+        if self.is_stopping:
+            return False
+        ready = (await self.database()).state is not State.UNHEALTHY
+        self._has_started = self._has_started or ready
+        return ready and not self.is_stopping
+
+    async def has_started(self) -> bool:
+        """Whether the service was ready once; stays true from then on."""
+        return self._has_started or await self.is_ready()
+
+    async def watch_database(self, report: Callable[[bool], Awaitable[None]]) -> None:
+        """Tell `report` when the database went away for more than a moment, and when it is back.
+
+        Runs until cancelled; keeps the database check fresh while at it.
+        """
+        failures, serving = 0, True
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            check = await self._refreshed("database", self._ask_database)
+            failures = failures + 1 if check.state is State.UNHEALTHY else 0
+            wanted = failures < WATCH_FAILURES
+            if wanted != serving and not self.is_stopping:
+                serving = wanted
+                log.warning("database is back" if serving else "database away: not serving")
+                await report(serving)
+
+    async def _checked(self, name: str, ask: Callable[[], Awaitable[str]]) -> Check:
+        known = self._known.get(name)
+        if known is not None and self._clock() - known[0] < CACHED_SECONDS:
+            return known[1]
+        return await self._refreshed(name, ask)
+
+    async def _refreshed(self, name: str, ask: Callable[[], Awaitable[str]]) -> Check:
+        """One check at a time per dependency: probes that arrive together wait for the same one."""
+        running = self._running.get(name)
+        if running is None:
+            running = self._running[name] = asyncio.get_running_loop().create_task(self._run(name, ask))
+            running.add_done_callback(lambda _: self._running.pop(name, None))
+        return await asyncio.shield(running)
+
+    async def _run(self, name: str, ask: Callable[[], Awaitable[str]]) -> Check:
+        worst = State.UNHEALTHY if name == "database" else State.DEGRADED
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                details = await ask()
+            state = State.HEALTHY if details == "ok" else State.DEGRADED
+        except Exception as error:  # noqa: BLE001 - whatever it raises, the answer is that it is away
+            state, details = worst, f"away ({type(error).__name__})"
+            self.remember(f"health.{name}", type(error).__name__)
+        check = Check(state, round((time.perf_counter() - started) * 1000, 3), details)
+        self._known[name] = (self._clock(), check)
+        return check
+
+    async def _ask_database(self) -> str:
+        try:
+            await self._connections.fetch(_PROBE)
+        except Unavailable as error:
+            if error.reason == "DATABASE_POOL_EXHAUSTED":
+                return "reachable, all connections are busy"
+            raise
+        return "ok"
+
+    async def _ask_redis(self) -> str:
+        if self._redis is None:
+            return "not configured: limits and cached answers are this process's own"
+        await self._redis.ping()
+        return "ok"
+
+
+def overall(checks: dict[str, Check]) -> State:
+    """Unhealthy without the database, degraded when anything is less than healthy."""
+    states = {check.state for check in checks.values()}
+    for state in (State.UNHEALTHY, State.DEGRADED):
+        if state in states:
+            return state
+    return State.HEALTHY

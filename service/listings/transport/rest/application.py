@@ -1,0 +1,122 @@
+"""The REST edge as one ASGI application; built by `app.py`, served by `server.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Match
+
+import listings
+from listings.transport.rest.categories import category_routes
+from listings.transport.rest.favorites import favorite_routes
+from listings.transport.rest.operations import health_routes, metrics_routes
+from listings.transport.rest.pipeline import CALL, Pipeline
+from listings.transport.rest.refusals import refusal
+from listings.transport.rest.route import Edge, edge_route
+
+if TYPE_CHECKING:
+    from fastapi.routing import APIRoute
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp
+
+    from listings.db.connections import Connections
+    from listings.health import Health
+    from listings.metrics import Metrics
+    from listings.settings import Settings
+    from listings.transport.guard import Guard
+    from listings.usecases.categories import Categories
+    from listings.usecases.favorites import Favorites
+    from listings.usecases.listings import Listings
+
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_ABOUT: Final = """Catalog and stock of a marketplace: listings, categories, storefronts, favorites.
+
+Errors are JSON: `error` says what is wrong, `reason` is a stable token for programs, `fields` names what
+to mend. Every answer carries `X-Request-Id`; send your own to find a request again in the logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestUseCases:
+    """What the REST edge can do for its callers."""
+
+    categories: Categories
+    favorites: Favorites
+    listings: Listings
+
+
+def rest_application(
+    settings: Settings,
+    use_cases: RestUseCases,
+    guard: Guard,
+    health: Health,
+    connections: Connections,
+    metrics: Metrics,
+) -> ASGIApp:
+    """Routes, CORS and the pipeline around them."""
+    app = FastAPI(
+        title="Listings",
+        summary="Catalog and stock of a marketplace.",
+        description=_ABOUT,
+        version=listings.__version__,
+        openapi_url="/openapi.json",
+        docs_url=None,  # these pages would load scripts from other hosts; ours is in docs.py
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
+    route_class = edge_route(Edge(guard, settings.timeouts, settings.server.max_message_bytes))
+    for router in (
+        category_routes(use_cases.categories, route_class),
+        favorite_routes(use_cases.favorites, use_cases.listings, route_class),
+        health_routes(health, connections, route_class),
+        metrics_routes(metrics.registry, route_class),
+    ):
+        app.include_router(router)
+    app.add_exception_handler(HTTPException, _no_route)
+
+    inner: ASGIApp = app
+    if settings.cors.allowed_origins:
+        inner = CORSMiddleware(
+            app,
+            allow_origins=settings.cors.allowed_origins,
+            allow_methods=_METHODS,
+            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
+            expose_headers=["X-Request-Id", "Retry-After"],
+            max_age=600,
+        )
+    return Pipeline(
+        inner,
+        metrics.http,
+        largest_body=settings.server.max_message_bytes,
+        is_stopping=lambda: health.is_stopping,
+    )
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Endpoints' own names, which client generators turn into method names."""
+    return route.endpoint.__name__ if route.path != "/ready" else "show_readiness_short"
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    """Answer what no route took: unknown paths, and known ones with another method."""
+    if isinstance(error, HTTPException):
+        if error.status_code == 404:
+            error = HTTPException(404, "there is nothing at this path")
+        elif error.status_code == 405:
+            allowed = ", ".join(sorted(_methods_of(request)))
+            error = HTTPException(405, f"this path takes {allowed}, not {request.method}", {"Allow": allowed})
+    return refusal(error, request.scope[CALL])
+
+
+def _methods_of(request: Request) -> set[str]:
+    """Every method that some route of this path takes: the router itself names those of one route only."""
+    found: set[str] = set()
+    for method in _METHODS:
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            found.add(method)
+    return found | {"HEAD"} if "GET" in found else found

@@ -1,0 +1,172 @@
+"""Health and metrics over HTTP: for balancers, Kubernetes, Prometheus and whoever is on call.
+
+Open to everyone who reaches the port: nothing here names a user, a value or a secret.
+"""
+
+import asyncio
+import gc
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.responses import JSONResponse, Response
+
+import listings
+from listings.db.connections import Connections
+from listings.health import Check, Health, State, overall
+from listings.transport.render.json import moment
+
+_MEGABYTE: Final = 1024 * 1024
+_PAGE_BYTES: Final = 4096
+# Answers are about this moment: nobody in between may keep them.
+_FRESH: Final = {"Cache-Control": "no-store"}
+_AWAY: Final[dict[int | str, dict[str, Any]]] = {503: {"description": "Not now; the body says why."}}
+
+
+def health_routes(health: Health, connections: Connections, route_class: type[APIRoute]) -> APIRouter:
+    """`/health`, its parts, and `/ready`."""
+    router = APIRouter(tags=["Health"], route_class=route_class)
+
+    @router.get("/health", name="health", response_model=dict[str, Any], responses=_AWAY)
+    async def show_health() -> JSONResponse:
+        """Tell how the service and what it depends on are: 503 only without the database."""
+        checks = await health.checks()
+        return _answer(_summary(health, checks), ok=overall(checks) is not State.UNHEALTHY)
+
+    @router.get("/health/deep", name="health_deep", response_model=dict[str, Any], responses=_AWAY)
+    async def show_deep_health() -> JSONResponse:
+        """Tell the same, with what one process knows about itself."""
+        checks = await health.checks()
+        body = _summary(health, checks) | {"diagnostics": _diagnostics(health, connections)}
+        return _answer(body, ok=overall(checks) is not State.UNHEALTHY)
+
+    @router.get("/health/live", name="health_live", response_model=dict[str, Any])
+    async def show_liveness() -> JSONResponse:
+        """Tell that the process answers; depends on nothing, so that an outage restarts nobody."""
+        return _answer({"status": "healthy", "timestamp": int(time.time())}, ok=True)
+
+    @router.get("/ready", name="ready", response_model=dict[str, Any], responses=_AWAY)
+    @router.get("/health/ready", name="health_ready", response_model=dict[str, Any], responses=_AWAY)
+    async def show_readiness() -> JSONResponse:
+        """Tell whether to send calls here: not while draining, not without the database."""
+        ready = await health.is_ready()
+        body: dict[str, Any] = {"status": "ready" if ready else "not_ready", "timestamp": int(time.time())}
+        if not ready:
+            body["reason"] = "stopping" if health.is_stopping else "database unreachable"
+        return _answer(body, ok=ready)
+
+    @router.get("/health/startup", name="health_startup", response_model=dict[str, Any], responses=_AWAY)
+    async def show_startup() -> JSONResponse:
+        """Tell whether the service has been ready once; stays true from then on."""
+        started = await health.has_started()
+        return _answer(
+            {"status": "started" if started else "starting", "timestamp": int(time.time())}, ok=started
+        )
+
+    @router.get("/health/db", name="health_db", response_model=dict[str, Any], responses=_AWAY)
+    async def show_database() -> JSONResponse:
+        """Tell how the database is."""
+        return _one(await health.database())
+
+    @router.get("/health/redis", name="health_redis", response_model=dict[str, Any], responses=_AWAY)
+    async def show_redis() -> JSONResponse:
+        """Tell how Redis is; the service works without it, so its absence is no 503."""
+        return _one(await health.redis())
+
+    return router
+
+
+def metrics_routes(registry: CollectorRegistry, route_class: type[APIRoute]) -> APIRouter:
+    """`/metrics`."""
+    router = APIRouter(tags=["Health"], route_class=route_class)
+
+    @router.get(
+        "/metrics",
+        name="metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    async def show_metrics(request: Request) -> Response:
+        """Show every metric as Prometheus text, or as OpenMetrics when `Accept` asks for it."""
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        # In a thread: thousands of series take milliseconds that calls in flight should not wait for.
+        text = await asyncio.to_thread(_encoded, encode, registry)
+        return Response(text, headers=_FRESH | {"Content-Type": content_type})
+
+    return router
+
+
+def _encoded(encode: Callable[[CollectorRegistry], bytes], registry: CollectorRegistry) -> bytes:
+    return encode(registry)
+
+
+def _answer(body: dict[str, Any], *, ok: bool) -> JSONResponse:
+    return JSONResponse(body, 200 if ok else 503, headers=_FRESH)
+
+
+def _one(check: Check) -> JSONResponse:
+    return _answer(_check(check) | {"timestamp": int(time.time())}, ok=check.state is not State.UNHEALTHY)
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "status": str(check.state),
+        "response_time_ms": check.response_time_ms,
+        "details": check.details,
+    }
+
+
+def _summary(health: Health, checks: dict[str, Check]) -> dict[str, Any]:
+    minutes = int(health.uptime_seconds // 60)
+    return {
+        "status": str(overall(checks)),
+        "version": listings.__version__,
+        "uptime": f"{minutes // 60}h{minutes % 60}m",
+        "timestamp": moment(datetime.now(UTC)),
+        "checks": {name: _check(check) for name, check in checks.items()},
+    }
+
+
+def _diagnostics(health: Health, connections: Connections) -> dict[str, Any]:
+    virtual, resident = _memory_bytes()
+    pool = connections.state()
+    return {
+        "tasks": len(asyncio.all_tasks()),
+        "threads": threading.active_count(),
+        "memory_alloc_mb": round(resident / _MEGABYTE, 1),
+        "memory_sys_mb": round(virtual / _MEGABYTE, 1),
+        "num_gc": sum(generation["collections"] for generation in gc.get_stats()),
+        "recent_errors": [
+            {
+                "at": moment(error.at),
+                "where": error.where,
+                "kind": error.kind,
+                "request_id": error.request_id,
+            }
+            for error in health.recent_errors
+        ],
+        "connection_pools": {
+            "database": {
+                "active": pool.lent,
+                "idle": pool.idle,
+                "max_open": pool.most,
+                "waiting": pool.waiting,
+            },
+        },
+    }
+
+
+def _memory_bytes() -> tuple[int, int]:
+    """Virtual and resident memory, as Linux counts it; zeros elsewhere."""
+    try:
+        virtual, resident = Path("/proc/self/statm").read_text(encoding="ascii").split()[:2]
+    except OSError:
+        return 0, 0
+    return int(virtual) * _PAGE_BYTES, int(resident) * _PAGE_BYTES

@@ -1,0 +1,119 @@
+"""The route class of every endpoint: identity, rate limit, body, deadline, handler, errors.
+
+A route is named after the RPC whose policy it shares (`name="GetListing"`), so that both edges have one
+set of limits and access rules. Routes with other names (health, metrics) are open and unlimited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from listings.domain.errors import DeadlineExceeded, InvalidArgument
+from listings.transport.call import Call
+from listings.transport.policy import POLICIES
+from listings.transport.rest.pipeline import CALL, BodyTooLarge
+from listings.transport.rest.refusals import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from starlette.responses import Response
+
+    from listings.settings import TimeoutSettings
+    from listings.transport.guard import Guard
+    from listings.transport.policy import Policy
+
+# A body of the largest size needs about a second on a slow line; a client that drips is let go.
+BODY_SECONDS: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What every guarded route shares. `largest_body` in bytes."""
+
+    guard: Guard
+    timeouts: TimeoutSettings
+    largest_body: int
+
+    def limit_of(self, policy: Policy) -> float:
+        """The time limit of a method in seconds."""
+        return policy.timeout_tight if self.timeouts.preset == "tight" else policy.timeout_default
+
+
+def edge_route(edge: Edge) -> type[APIRoute]:
+    """The route class that routers are built with."""
+
+    class EdgeRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            answer = super().get_route_handler()
+            policy = POLICIES.get(self.name)
+            has_body = self.body_field is not None
+
+            async def handle(request: Request) -> Response:
+                call: Call = request.scope[CALL]
+                try:
+                    if policy is None:
+                        return await answer(request)
+                    call.method = policy.method
+                    edge.guard.admit(call, policy)
+                    if has_body:
+                        await _receive_body(request, edge.largest_body)
+                    return await _within(edge.limit_of(policy), answer(request))
+                except Exception as error:  # noqa: BLE001 - the edge: every error becomes an answer
+                    return refusal(error, call)
+
+            return handle
+
+    return EdgeRoute
+
+
+async def _call_of(request: Request) -> Call:
+    call: Call = request.scope[CALL]
+    return call
+
+
+# The parameter type by which endpoints ask for their Call.
+CallOf = Annotated[Call, Depends(_call_of)]
+
+
+async def _within(seconds: float, answer: Coroutine[Any, Any, Response]) -> Response:
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except TimeoutError:
+        raise DeadlineExceeded(f"request timeout after {seconds:g}s (limit: {seconds:g}s)") from None
+
+
+async def _receive_body(request: Request, largest: int) -> None:
+    """Read the body while it is small, in time and said to be JSON; the request keeps it."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > largest:
+        raise _too_large(largest)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await request.body()
+    except BodyTooLarge:
+        raise _too_large(largest) from None
+    except TimeoutError:
+        raise HTTPException(408, f"the body did not arrive within {BODY_SECONDS:g} seconds") from None
+    if not body:
+        return
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise HTTPException(415, "send the body as JSON, with Content-Type: application/json")
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(
+            f"invalid body: not UTF-8 at byte {error.start}", reason="BODY_UNREADABLE"
+        ) from None
+
+
+def _too_large(largest: int) -> HTTPException:
+    return HTTPException(413, f"the body is larger than {largest} bytes")

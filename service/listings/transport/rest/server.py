@@ -1,0 +1,132 @@
+"""uvicorn on the service's own event loop, with bounds on what a client may keep open.
+
+Started and drained by `app.py`, which alone listens for signals: uvicorn's own handlers would end the
+process before gRPC calls in flight are finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+import h11
+import uvicorn
+from uvicorn.lifespan.off import LifespanOff
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from listings.settings import ServerSettings
+
+# A request's head must be complete this soon after its connection opened or its first byte came.
+# Clients on a bad line need a few seconds; one that needs more holds sockets, not conversations.
+HEAD_SECONDS: Final = 15.0
+# Longer than the idle time of common balancers (60 s), so that they close first and never race us.
+KEEP_ALIVE_SECONDS: Final = 75
+# Request line and headers together. A bearer token of the longest kind (8 KiB) leaves room for more.
+LARGEST_HEAD_BYTES: Final = 32 * 1024
+# Connections the kernel may queue: a burst of new clients should not see resets.
+BACKLOG: Final = 2048
+
+
+class BoundedProtocol(H11Protocol):
+    """HTTP/1.1 that closes connections whose request head does not arrive in time.
+
+    uvicorn bounds idle time between requests only; a client that opens a connection and says nothing,
+    or one header a minute, would stay for ever.
+    """
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
+        """Start the clock."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Stop the clock when the head is complete, start it with the first byte of a next one."""
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:
+            if self._patience is None:
+                self._expect_head()
+        else:
+            self._forget_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is expected any more."""
+        self._forget_head()
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        self._patience = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _forget_head(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+
+class HttpServer:
+    """REST, health and metrics on one port."""
+
+    def __init__(self, settings: ServerSettings, app: ASGIApp) -> None:
+        self._settings = settings
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=BoundedProtocol,
+                loop="none",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,  # the rate limiter alone judges forwarded headers
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+                h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
+                backlog=BACKLOG,
+            )
+        )
+        self._socket: socket.socket | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen. Raises RuntimeError when the address cannot be had."""
+        self._socket = _listening(self._settings.http_host, self._settings.http_port)
+        self.port = self._socket.getsockname()[1]
+        server = self._server
+        server.config.load()
+        server.lifespan = LifespanOff(server.config)
+        await server.startup(sockets=[self._socket])
+        self._ticking = asyncio.get_running_loop().create_task(server.main_loop())
+
+    async def drain(self) -> None:
+        """Accept nothing more, finish requests in flight within the configured time, then close."""
+        if self._ticking is None or self._socket is None:
+            return
+        self._server.should_exit = True
+        await self._ticking
+        await self._server.shutdown(sockets=[self._socket])
+        self._ticking = None
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket of ours, so that a taken port is an error here and not uvicorn's exit of the process."""
+    family: Any = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+        found.setblocking(False)
+    except OSError as error:
+        found.close()
+        raise RuntimeError(
+            f"cannot listen on {host}:{port} for HTTP ({error.strerror}): "
+            "choose another LISTINGS_HTTP_PORT or stop what uses it"
+        ) from error
+    return found

@@ -1,0 +1,142 @@
+"""What balancers, Kubernetes and Prometheus see."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import grpc
+import httpx
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from listings import health as health_module
+from listings.app import open_app
+
+
+async def test_health_tells_each_dependency(rest):
+    answer = await rest.http.get("/health")
+    body = answer.json()
+    assert answer.status_code == 200
+    assert body.keys() == {"status", "version", "uptime", "timestamp", "checks"}
+    assert body["uptime"] == "0h0m"
+    assert body["checks"].keys() == {"database", "redis"}
+    assert body["checks"]["database"]["status"] == "healthy"
+    assert body["checks"]["database"].keys() == {"status", "response_time_ms", "details"}
+
+
+async def test_without_redis_the_service_is_degraded_and_ready(rest):
+    assert (await rest.http.get("/health")).json()["status"] == "degraded"
+    assert (await rest.http.get("/health/redis")).status_code == 200
+    assert (await rest.http.get("/health/ready")).status_code == 200
+
+
+async def test_with_redis_the_service_is_healthy(start_service, redis_url):
+    async with start_service(redis={"url": redis_url}) as service, _http(service) as http:
+        assert (await http.get("/health")).json()["status"] == "healthy"
+
+
+async def test_redis_going_away_degrades_and_no_more(start_service, redis_process):
+    server = redis_process()
+    async with start_service(redis={"url": server.start()}) as service, _http(service) as http:
+        server.crash()
+        answer = await http.get("/health")
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        assert (await http.get("/ready")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/health/live", "healthy"),
+        ("/health/ready", "ready"),
+        ("/ready", "ready"),
+        ("/health/startup", "started"),
+        ("/health/db", "healthy"),
+        ("/health/redis", "degraded"),
+    ],
+)
+async def test_probes_answer_their_word_and_the_time(rest, path, status):
+    answer = await rest.http.get(path)
+    assert answer.status_code == 200
+    assert answer.json()["status"] == status
+    assert abs(answer.json()["timestamp"] - time.time()) < 5
+    assert answer.headers["cache-control"] == "no-store"
+    assert (await rest.http.head(path)).status_code == 200
+
+
+async def test_deep_health_adds_diagnostics(rest):
+    body = (await rest.http.get("/health/deep")).json()
+    assert body["diagnostics"]["tasks"] > 0
+    assert body["diagnostics"]["memory_alloc_mb"] > 1
+    pool = body["diagnostics"]["connection_pools"]["database"]
+    assert pool["max_open"] == 8
+    assert pool["idle"] >= 1
+    assert body["diagnostics"]["recent_errors"] == []
+
+
+async def test_a_draining_service_is_at_once_not_ready(rest):
+    assert (await rest.http.get("/ready")).status_code == 200
+    rest.service.app.stopping.set()
+    answer = await rest.http.get("/ready")
+    assert (answer.status_code, answer.json()["status"]) == (503, "not_ready")
+    assert answer.json()["reason"] == "stopping"
+    assert answer.headers["connection"] == "close"
+    assert (await rest.http.get("/health/live")).status_code == 200
+
+
+async def test_the_database_going_away_ends_readiness_and_its_return_restores_it(
+    postgres_process, monkeypatch, settings_of
+):
+    monkeypatch.setattr(health_module, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(health_module, "CACHED_SECONDS", 0.0)
+    server = postgres_process()
+    async with (
+        open_app(settings_of(server.dsn())) as app,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}") as http,
+        grpc.aio.insecure_channel(f"127.0.0.1:{app.grpc_port}") as channel,
+    ):
+        stub = health_pb2_grpc.HealthStub(channel)
+        assert (await http.get("/ready")).status_code == 200
+        server.crash("immediate")
+        for path in ("/ready", "/health", "/health/deep", "/health/db"):
+            assert (await http.get(path)).status_code == 503, path
+        assert (await http.get("/health")).json()["status"] == "unhealthy"
+        assert (await http.get("/health/live")).status_code == 200
+        # Started once stays started: an outage must not restart the process.
+        assert (await http.get("/health/startup")).status_code == 200
+        await _until(stub, health_pb2.HealthCheckResponse.NOT_SERVING)
+        errors = (await http.get("/health/deep")).json()["diagnostics"]["recent_errors"]
+        assert errors[0]["where"] == "health.database"
+
+        await asyncio.to_thread(server.start)
+        await _until(stub, health_pb2.HealthCheckResponse.SERVING)
+        assert (await http.get("/ready")).status_code == 200
+
+
+async def test_metrics_are_prometheus_text_or_openmetrics(rest):
+    await rest.http.get("/api/v1/categories")
+    await rest.http.get("/nowhere/secret-path")
+    text = await rest.http.get("/metrics")
+    assert text.headers["content-type"].startswith("text/plain")
+    assert (
+        'listings_http_requests_total{method="GET",path="/api/v1/categories",status="200"} 1.0' in text.text
+    )
+    assert 'path="unmatched",status="404"} 1.0' in text.text
+    assert "secret-path" not in text.text
+    open_metrics = await rest.http.get(
+        "/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"}
+    )
+    assert open_metrics.headers["content-type"].startswith("application/openmetrics-text")
+    assert open_metrics.text.rstrip().endswith("# EOF")
+
+
+def _http(service) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.app.http_port}")
+
+
+async def _until(stub: health_pb2_grpc.HealthStub, wanted: int) -> None:
+    """Watch gRPC health until it says what is wanted; the test's own time limit bounds it."""
+    async for answer in stub.Watch(health_pb2.HealthCheckRequest()):
+        if answer.status == wanted:
+            return
