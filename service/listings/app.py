@@ -24,6 +24,7 @@ from listings.db.favorites import FavoriteRows
 from listings.db.images import ImageRows
 from listings.db.indexing import IndexingRows
 from listings.db.listings import ListingRows
+from listings.db.stock import StockRows
 from listings.health import Health
 from listings.metrics import Metrics
 from listings.tracing import open_tracer
@@ -32,6 +33,7 @@ from listings.transport.grpc.favorites import FavoriteHandlers
 from listings.transport.grpc.images import ImageHandlers
 from listings.transport.grpc.listings import ListingHandlers
 from listings.transport.grpc.server import GrpcServer
+from listings.transport.grpc.stock import StockHandlers
 from listings.transport.guard import Guard
 from listings.transport.identity import TokenVerifier
 from listings.transport.limits import Limiter
@@ -44,6 +46,7 @@ from listings.usecases.expiry import ExpirySweeper, QueuePurge, every
 from listings.usecases.favorites import Favorites
 from listings.usecases.images import Images
 from listings.usecases.listings import Listings
+from listings.usecases.stock import Stock, StockEngine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -61,6 +64,7 @@ class UseCases:
     favorites: Favorites
     images: Images
     listings: Listings
+    stock: Stock
 
 
 @dataclass(slots=True)
@@ -118,11 +122,14 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         await stack.enter_async_context(_background(invalidations.run()))
 
         listing_rows = ListingRows(connections)
+        stock_rows = StockRows(connections)
+        engine = StockEngine(stock_rows, invalidations, metrics.stock)
         use_cases = UseCases(
             categories=Categories(CategoryRows(connections), cache, metrics.cache),
             favorites=Favorites(FavoriteRows(connections), invalidations),
             images=Images(connections, ImageRows(connections), listing_rows, invalidations),
             listings=Listings(connections, listing_rows, cache, invalidations, metrics.catalog),
+            stock=Stock(stock_rows, engine, invalidations, metrics.stock),
         )
 
         for work in _maintenance(settings.maintenance, connections, listing_rows, invalidations, metrics):
@@ -139,6 +146,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 FavoriteHandlers(use_cases.favorites).methods(),
                 ImageHandlers(use_cases.images, cache).methods(),
                 ListingHandlers(use_cases.listings, cache).methods(),
+                StockHandlers(use_cases.stock).methods(),
             ]
         )
         grpc = GrpcServer(settings.server, settings.timeouts, methods, metrics.calls, guard, tracer=tracer)

@@ -343,6 +343,106 @@ class CatalogMetrics:
         self._purged.inc(count)
 
 
+class StockMetrics:
+    """What happens to stock, and to its ledger."""
+
+    # Products with a label of their own: the first ones that are viewed; the rest is `other`.
+    MOST_PRODUCTS: Final = 50
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "listings_inventory_stock_operations",
+            "Stock requests carried out: first, replayed, conflict (contradicts an earlier one) or refused.",
+            ["operation", "status"],
+            registry=registry,
+        )
+        self._batch = Histogram(
+            "listings_stock_batch_requests",
+            "Stock requests that shared one statement and one commit.",
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+            registry=registry,
+        )
+        self._checks = self._requests.labels("check", "first")
+        self._movements = Counter(
+            "listings_inventory_movements_recorded",
+            "Movements that people recorded.",
+            ["movement_type"],
+            registry=registry,
+        )
+        self._movement_errors = Counter(
+            "listings_inventory_movements_errors",
+            "Movements that were refused.",
+            ["reason"],
+            registry=registry,
+        )
+        self._unseen = Counter(
+            "listings_stock_rollbacks_unseen",
+            "Items given back for orders that this service never saw taking any.",
+            registry=registry,
+        )
+        self._views = Counter(
+            "listings_inventory_product_views", "Product views counted.", ["product_id"], registry=registry
+        )
+        self._view_errors = Counter(
+            "listings_inventory_product_views_errors", "Product views not counted.", registry=registry
+        )
+        self._drift = Gauge(
+            "listings_ledger_drift_items",
+            "Products and variants whose stock is not the sum of their movements, at the last check.",
+            registry=registry,
+        )
+        self._viewed: set[int] = set()
+        self._children: dict[tuple[str, str], Counter] = {}
+        for operation in ("decrement", "rollback", "in", "out", "adjustment"):
+            for status in ("first", "replayed", "conflict", "refused"):
+                self._children[operation, status] = self._requests.labels(operation, status)
+        for movement_type in ("in", "out", "adjustment"):
+            self._movements.labels(movement_type)
+        for reason in ("product_not_found", "variant_not_found", "insufficient_stock", "unknown"):
+            self._movement_errors.labels(reason)
+
+    def carried_out(self, operation: str, status: str) -> None:
+        """A stock request was decided."""
+        self._children[operation, status].inc()
+
+    def batched(self, requests: int) -> None:
+        """A batch was committed."""
+        self._batch.observe(requests)
+
+    def checked(self) -> None:
+        """A check was answered."""
+        self._checks.inc()
+
+    def unseen(self, items: int) -> None:
+        """Items were given back for an unknown order."""
+        self._unseen.inc(items)
+
+    def recorded(self, movement_type: str) -> None:
+        """A person's movement was written."""
+        self._movements.labels(movement_type).inc()
+
+    def not_recorded(self, reason: str) -> None:
+        """A person's movement was refused."""
+        self._movement_errors.labels(reason).inc()
+
+    def viewed(self, product_id: int, views: int) -> None:
+        """A product was viewed."""
+        if product_id not in self._viewed:
+            if len(self._viewed) >= self.MOST_PRODUCTS:
+                self._views.labels("other").inc(views)
+                return
+            self._viewed.add(product_id)
+        self._views.labels(str(product_id)).inc(views)
+
+    def not_viewed(self) -> None:
+        """A view was for no product."""
+        self._view_errors.inc()
+
+    def drifting(self, items: int) -> None:
+        """The ledger was proved, or not."""
+        self._drift.set(items)
+
+
 class Metrics:
     """All groups, in one registry that `/metrics` renders."""
 
@@ -360,6 +460,7 @@ class Metrics:
         self.cache = CacheMetrics(self.registry)
         self.rate_limit = RateLimitMetrics(self.registry)
         self.catalog = CatalogMetrics(self.registry)
+        self.stock = StockMetrics(self.registry)
 
     def gauge_from(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A gauge whose value is read at scrape time."""

@@ -1,0 +1,226 @@
+"""What orders do with stock: ask, take, give back; and what viewers do: look."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import structlog
+
+from listings.domain.errors import Aborted, AlreadyExists, FieldViolation, InvalidArgument, NotFound, invalid
+from listings.domain.inventory import MovementType
+from listings.domain.stock import (
+    CONFLICTS,
+    LONGEST_ORDER_ID,
+    MOST_LINES,
+    Item,
+    Line,
+    LineResult,
+    Outcome,
+    Outcomes,
+    StockAnswer,
+    StockRequest,
+    answer_of,
+    faults_of,
+    refused,
+    summed,
+)
+from listings.usecases.stock_batch import Batches
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from listings.cache.invalidation import Invalidations
+    from listings.db.stock import StockRows
+    from listings.metrics import StockMetrics
+
+log = structlog.get_logger(__name__)
+
+# Two batches lock rows in one order, so a deadlock can only be with somebody who does not; more would hide him.
+_ATTEMPTS = 4
+
+
+class StockEngine:
+    """Carries out stock changes in batches, and tells caches, counters and the log what came of them."""
+
+    def __init__(self, rows: StockRows, invalidations: Invalidations, metrics: StockMetrics) -> None:
+        self._rows = rows
+        self._invalidations = invalidations
+        self._metrics = metrics
+        self._batches: Batches[StockRequest, Outcomes] = Batches(
+            self._carry_out, weigh=lambda request: len(request.lines), most_weight=MOST_LINES
+        )
+
+    async def do(self, request: StockRequest) -> Outcomes:
+        """Carry one request out; returns after its commit."""
+        return await self._batches.do(request)
+
+    async def _carry_out(self, requests: Sequence[StockRequest]) -> list[Outcomes]:
+        outcomes = await self._attempt(requests)
+        topics: set[tuple[Hashable, ...]] = set()
+        for request, found in zip(requests, outcomes, strict=True):
+            kinds = set()
+            for item, outcome in found.items():
+                kinds.add(outcome.outcome)
+                if outcome.outcome is Outcome.DONE:
+                    topics.update((("product", item.product_id), ("listing", item.product_id)))
+            self._tell(request, kinds)
+        self._metrics.batched(len(requests))
+        if topics:
+            self._invalidations.changed(*topics, ("pages",))
+        return outcomes
+
+    async def _attempt(self, requests: Sequence[StockRequest]) -> list[Outcomes]:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._rows.apply(requests)
+            except Aborted:
+                if attempt == _ATTEMPTS:
+                    raise
+            except AlreadyExists:
+                # Somebody wrote the same order or key for an item that has no row left to lock. Alone, the
+                # next attempt sees it and replays; in a batch the requests go one by one first.
+                if len(requests) > 1 or attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def _tell(self, request: StockRequest, kinds: set[Outcome]) -> None:
+        if kinds & CONFLICTS:
+            result = "conflict"
+        elif Outcome.REPLAYED in kinds:
+            result = "replayed"
+        elif Outcome.DONE in kinds:
+            result = "first"
+        else:
+            result = "refused"
+        self._metrics.carried_out(request.kind.value, result)
+        if result in {"conflict", "replayed"}:
+            log.info(
+                "stock request repeated"
+                if result == "replayed"
+                else "stock request contradicts an earlier one",
+                kind=request.kind.value,
+                order_id=request.order_id,
+                idempotency_key=request.key,
+                outcomes=sorted(kind.value for kind in kinds),
+            )
+
+
+class Stock:
+    """Checks, takes and gives back units of products and variants, and counts views."""
+
+    def __init__(
+        self, rows: StockRows, engine: StockEngine, invalidations: Invalidations, metrics: StockMetrics
+    ) -> None:
+        self._rows = rows
+        self._engine = engine
+        self._invalidations = invalidations
+        self._metrics = metrics
+        self._checks: Batches[frozenset[Item], Mapping[Item, int]] = Batches(
+            self._load, weigh=len, most_weight=4 * MOST_LINES, in_flight=2
+        )
+        self._views: Batches[int, bool] = Batches(self._add_views)
+
+    async def check(self, lines: Sequence[Line]) -> list[tuple[Line, int, bool]]:
+        """For each line: units on hand, and whether the sum asked of its item fits; concurrent checks share a read.
+
+        Raises InvalidArgument for no line, too many, an id or quantity of 0 or less.
+        """
+        if not lines:
+            raise invalid("items", "no items provided", reason="NO_ITEMS")
+        if len(lines) > MOST_LINES:
+            raise invalid("items", _too_many(len(lines)), reason="TOO_MANY_ITEMS")
+        faults = faults_of(StockRequest(MovementType.DECREMENT, lines))
+        if any(faults):
+            raise InvalidArgument(
+                "; ".join(f"items[{index}]: {fault}" for index, fault in enumerate(faults) if fault),
+                fields=[
+                    FieldViolation(f"items[{index}]", fault) for index, fault in enumerate(faults) if fault
+                ],
+            )
+        wanted = summed(lines)
+        on_hand = await self._checks.do(frozenset(wanted))
+        self._metrics.checked()
+        return [
+            (line, on_hand.get(line.item, 0), on_hand.get(line.item, 0) >= wanted[line.item])
+            for line in lines
+        ]
+
+    async def decrement(self, lines: Sequence[Line], order_id: str | None) -> StockAnswer:
+        """Take every line of an order or none; once per order line when there is an `order_id`."""
+        request = StockRequest(MovementType.DECREMENT, lines, order_id=order_id)
+        problem = _problem(request)
+        if problem is not None:
+            return problem
+        return answer_of(request, await self._engine.do(request))
+
+    async def rollback(self, lines: Sequence[Line], order_id: str | None) -> StockAnswer:
+        """Give back what an order took, each item for itself and once."""
+        request = StockRequest(MovementType.ROLLBACK, lines, order_id=order_id)
+        problem = _problem(request)
+        if problem is not None:
+            return problem
+        return answer_of(request, await self._engine.do(request))
+
+    async def view(self, product_id: int) -> None:
+        """Count a view; returns after its commit. Raises NotFound."""
+        if not await self._views.do(product_id):
+            self._metrics.not_viewed()
+            raise NotFound(
+                f"products.increment_views_failed: product {product_id} not found",
+                reason="PRODUCT_NOT_FOUND",
+                metadata={"product_id": str(product_id)},
+            )
+
+    async def _load(self, asked: Sequence[frozenset[Item]]) -> list[Mapping[Item, int]]:
+        on_hand = await self._rows.on_hand(list(frozenset().union(*asked)))
+        return [on_hand] * len(asked)
+
+    async def _add_views(self, product_ids: Sequence[int]) -> list[bool]:
+        views = Counter(product_ids)
+        viewed = await self._rows.view(views)
+        for product_id in viewed:
+            self._metrics.viewed(product_id, views[product_id])
+        self._invalidations.changed(
+            *(("product", product_id) for product_id in viewed),
+            *(("listing", product_id) for product_id in viewed),
+        )
+        return [product_id in viewed for product_id in product_ids]
+
+
+def _problem(request: StockRequest) -> StockAnswer | None:
+    """What is wrong with a request before anybody looks at stock, as the answer that says so."""
+    error = _broken_rule(request)
+    if error is not None:
+        nothing = [LineResult(line, 0, 0, success=False) for line in request.lines[:MOST_LINES]]
+        return StockAnswer(success=False, error=error, results=nothing)
+    faults = faults_of(request)
+    if not any(faults):
+        return None
+    return refused(
+        request,
+        [
+            LineResult(line, 0, 0, success=False, error=fault)
+            for line, fault in zip(request.lines, faults, strict=True)
+        ],
+    )
+
+
+def _broken_rule(request: StockRequest) -> str | None:
+    if not request.lines:
+        return "no items provided"
+    if len(request.lines) > MOST_LINES:
+        return _too_many(len(request.lines))
+    if request.order_id is None:
+        if request.kind is MovementType.ROLLBACK:
+            return "order_id is required for idempotency protection"
+        return None
+    if len(request.order_id) > LONGEST_ORDER_ID:
+        return f"order_id must have at most {LONGEST_ORDER_ID} characters"
+    if not request.order_id.isprintable():
+        return "order_id must not contain control characters"
+    return None
+
+
+def _too_many(lines: int) -> str:
+    return f"too many items: {lines}, at most {MOST_LINES}"

@@ -1,0 +1,122 @@
+"""Requests that arrive together are carried out together.
+
+While a batch runs, further requests queue; when it ends, the next one takes them all, in the order they
+arrived. There is no timer: the batch under way is the batching window, and a lone request waits for
+nobody but the end of the current event-loop tick. Knows nothing of what a batch does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from listings.domain.errors import Aborted, DeadlineExceeded, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+R = TypeVar("R")
+A = TypeVar("A")
+
+# These say nothing about any one request of the batch, and after the first two its fate is unknown:
+# carrying its requests out again could do them twice.
+_EVERYBODY = (Unavailable, DeadlineExceeded, Aborted)
+
+
+class Batches(Generic[R, A]):
+    """Merges concurrent `do(request)` calls into calls of `carry_out(requests)`.
+
+    `carry_out` answers in the order asked, or raises with nothing done; then the requests are carried
+    out one by one, so that a poisoned one fails alone.
+    """
+
+    def __init__(
+        self,
+        carry_out: Callable[[Sequence[R]], Awaitable[Sequence[A]]],
+        *,
+        weigh: Callable[[R], int] = lambda _: 1,
+        most_weight: int = 1000,
+        in_flight: int = 1,
+    ) -> None:
+        self._carry_out = carry_out
+        self._weigh = weigh
+        self._most_weight = most_weight
+        self._in_flight = in_flight
+        self._running = 0
+        self._queued: deque[tuple[R, asyncio.Future[A]]] = deque()
+        self._scheduled = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def do(self, request: R) -> A:
+        """Carry a request out, together with those that arrive while an earlier batch runs.
+
+        A caller that gives up before its batch is sent takes its request along; after that the request
+        is carried out all the same.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[A] = loop.create_future()
+        self._queued.append((request, answer))
+        if not self._scheduled and self._running < self._in_flight:
+            self._scheduled = True
+            loop.call_soon(self._send)
+        return await answer
+
+    def _send(self) -> None:
+        self._scheduled = False
+        while self._running < self._in_flight:
+            batch = self._next_batch()
+            if not batch:
+                return
+            self._running += 1
+            task = asyncio.get_running_loop().create_task(self._run(batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _next_batch(self) -> list[tuple[R, asyncio.Future[A]]]:
+        batch: list[tuple[R, asyncio.Future[A]]] = []
+        room = self._most_weight
+        while self._queued:
+            request, answer = self._queued[0]
+            if answer.done():  # its caller gave up
+                self._queued.popleft()
+                continue
+            room -= self._weigh(request)
+            if batch and room < 0:
+                break
+            batch.append(self._queued.popleft())
+        return batch
+
+    async def _run(self, batch: list[tuple[R, asyncio.Future[A]]]) -> None:
+        try:
+            try:
+                answers = await self._carry_out([request for request, _ in batch])
+            except Exception as error:
+                if len(batch) == 1 or isinstance(error, _EVERYBODY):
+                    raise
+                await self._one_by_one(batch)
+            else:
+                for (_, answer), result in zip(batch, answers, strict=True):
+                    if not answer.done():
+                        answer.set_result(result)
+        except BaseException as error:
+            for _, answer in batch:
+                if not answer.done():
+                    answer.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._running -= 1
+            if self._queued:
+                self._send()
+
+    async def _one_by_one(self, batch: list[tuple[R, asyncio.Future[A]]]) -> None:
+        for request, answer in batch:
+            try:
+                results = await self._carry_out([request])
+            except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this request alone
+                if not answer.done():
+                    answer.set_exception(error)
+            else:
+                if not answer.done():
+                    answer.set_result(results[0])
