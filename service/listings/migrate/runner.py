@@ -163,10 +163,7 @@ async def open_session(dsn: str) -> AsyncIterator[asyncpg.Connection]:
     try:
         yield connection
     except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError) as error:
-        raise Unreachable(
-            f"the connection to the database broke: {error}",
-            remedy="Run the same command again: a finished file is recorded, an unfinished one is repeated.",
-        ) from error
+        raise _broken(error) from error
     finally:
         await asyncio.shield(_close(connection))
 
@@ -271,73 +268,70 @@ class _Run:
             )
 
     async def _step(self, migration: Migration, direction: Direction) -> None:
+        """Run one file, again when a table stays locked, and turn what PostgreSQL says into what to do."""
         self._tell("start", migration, direction, migration.name)
         clock = perf_counter()
         script = migration.script(direction)
         run = self._in_transaction if script.transactional else self._outside_transaction
-        await run(migration, direction, script)
-        self.steps.append(Step(migration.version, migration.name, direction, perf_counter() - clock))
-        self._tell("done", migration, direction)
-
-    async def _in_transaction(self, migration: Migration, direction: Direction, script: Script) -> None:
-        after = self._version_after(migration, direction)
         for attempt in range(1, self._options.attempts + 1):
-            started_at = datetime.now(UTC)
             try:
-                async with self._connection.transaction():
-                    await self._connection.execute(
-                        f"SET LOCAL lock_timeout = {self._options.lock_timeout_ms}"
-                    )
-                    await self._connection.execute(
-                        f"SET LOCAL statement_timeout = {script.statement_timeout_ms}"
-                    )
-                    for number, statement in enumerate(script.statements, start=1):
-                        await self._execute(migration, direction, statement, number)
-                    await state.write_version(self._connection, after, dirty=False)
-                    await state.record(self._connection, migration, direction, started_at, "applied")
-                    self._tell("executed", migration, direction)
-            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+                await run(migration, direction, script)
+                break
+            except asyncpg.PostgresError as error:
+                if self._connection.is_closed():
+                    raise _broken(error) from error
+                if not isinstance(error, asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError):
+                    raise _statement_failed(script, migration, error) from error
                 if attempt == self._options.attempts:
-                    await state.record(
-                        self._connection, migration, direction, started_at, "failed", str(error)
-                    )
                     raise LockHeld(
-                        f"{script.path.name}: a table stayed locked through {attempt} attempts",
-                        remedy="Find and end the long transaction that holds it (pg_stat_activity), then run again.",
+                        f"{script.path.name}: {error}, in {attempt} attempts",
+                        remedy="Find the session that stands in the way (pg_stat_activity, pg_blocking_pids), end it or "
+                        "wait for it, then run again. The version before this file is intact.",
                         version=migration.version,
                     ) from error
                 pause = min(2.0**attempt, 15.0) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
                 self._tell("retry", migration, direction, f"{error}; next attempt in {pause:.1f} s")
                 await asyncio.sleep(pause)
-            except asyncpg.PostgresError as error:
-                await self._failed(migration, direction, started_at, error)
-            else:
-                return
+        self.steps.append(Step(migration.version, migration.name, direction, perf_counter() - clock))
+        self._tell("done", migration, direction)
+
+    async def _in_transaction(self, migration: Migration, direction: Direction, script: Script) -> None:
+        started_at = datetime.now(UTC)
+        try:
+            async with self._connection.transaction():
+                await self._connection.execute(f"SET LOCAL lock_timeout = {self._options.lock_timeout_ms}")
+                await self._connection.execute(f"SET LOCAL statement_timeout = {script.statement_timeout_ms}")
+                await self._execute(migration, direction, script)
+                after = self._version_after(migration, direction)
+                await state.write_version(self._connection, after, dirty=False)
+                await state.record(self._connection, migration, direction, started_at, "applied")
+                self._tell("executed", migration, direction)
+        except asyncpg.PostgresError as error:
+            if not self._connection.is_closed():
+                await state.record(self._connection, migration, direction, started_at, "failed", str(error))
+            raise
 
     async def _outside_transaction(self, migration: Migration, direction: Direction, script: Script) -> None:
-        before = await state.read_version(self._connection)
-        intact = before.number if not before.dirty else self._version_before(migration, direction)
         after = self._version_after(migration, direction)
-        started_at = datetime.now(UTC)
         async with self._connection.transaction():
             await state.write_version(self._connection, after, dirty=True)
-            entry = await state.record(self._connection, migration, direction, started_at, "started")
+            now = datetime.now(UTC)
+            entry = await state.record(self._connection, migration, direction, now, "started")
         try:
             await self._drop_half_built_index(script)
             # No lock_timeout: a concurrent build waits for old transactions by design, and nobody waits for it.
             await self._connection.execute(f"SET statement_timeout = {script.statement_timeout_ms}")
-            for number, statement in enumerate(script.statements, start=1):
-                await self._execute(migration, direction, statement, number)
-        except asyncpg.PostgresError as error:
-            if self._connection.is_closed():
-                raise
+            await self._execute(migration, direction, script)
             await self._connection.execute("SET statement_timeout = 0")
-            await self._drop_half_built_index(script)
-            async with self._connection.transaction():
-                await state.write_version(self._connection, intact, dirty=False)
-                await state.finish(self._connection, entry, "failed", str(error))
-            raise _statement_failed(script, migration, error) from error
-        await self._connection.execute("SET statement_timeout = 0")
+        except asyncpg.PostgresError as error:
+            if not self._connection.is_closed():
+                await self._connection.execute("SET statement_timeout = 0")
+                await self._drop_half_built_index(script)
+                async with self._connection.transaction():
+                    before = self._version_before(migration, direction)
+                    await state.write_version(self._connection, before, dirty=False)
+                    await state.finish(self._connection, entry, "failed", str(error))
+            raise
         self._tell("executed", migration, direction)
         async with self._connection.transaction():
             await state.write_version(self._connection, after, dirty=False)
@@ -350,17 +344,10 @@ class _Run:
             if match and await self._connection.fetchval(_INVALID, match["name"]):
                 await self._connection.execute(f"DROP INDEX CONCURRENTLY {match['name']}")
 
-    async def _execute(self, migration: Migration, direction: Direction, statement: str, number: int) -> None:
-        self._tell("statement", migration, direction, str(number))
-        await self._connection.execute(statement)
-
-    async def _failed(
-        self, migration: Migration, direction: Direction, started_at: datetime, error: asyncpg.PostgresError
-    ) -> None:
-        if self._connection.is_closed():
-            raise error
-        await state.record(self._connection, migration, direction, started_at, "failed", str(error))
-        raise _statement_failed(migration.script(direction), migration, error) from error
+    async def _execute(self, migration: Migration, direction: Direction, script: Script) -> None:
+        for number, statement in enumerate(script.statements, start=1):
+            self._tell("statement", migration, direction, str(number))
+            await self._connection.execute(statement)
 
     def _version_after(self, migration: Migration, direction: Direction) -> int | None:
         return migration.version if direction == "up" else self._files.before(migration.version)
@@ -384,6 +371,13 @@ def edited_files(files: Folder, now: int | None, entries: dict[int, state.Ledger
         and entry.direction == "up"
         and entry.checksum != migration.up.checksum
     ]
+
+
+def _broken(error: Exception) -> Unreachable:
+    return Unreachable(
+        f"the connection to the database broke: {error}",
+        remedy="Run the same command again: a finished file is recorded, an unfinished one is repeated.",
+    )
 
 
 def _statement_failed(script: Script, migration: Migration, error: asyncpg.PostgresError) -> StatementFailed:
