@@ -23,6 +23,7 @@ from listings.db.connections import Connections
 from listings.db.favorites import FavoriteRows
 from listings.db.images import ImageRows
 from listings.db.indexing import IndexingRows
+from listings.db.listing_variants import ListingVariantRows
 from listings.db.listings import ListingRows
 from listings.db.stock import StockRows
 from listings.health import Health
@@ -31,6 +32,7 @@ from listings.tracing import open_tracer
 from listings.transport.grpc.categories import CategoryHandlers
 from listings.transport.grpc.favorites import FavoriteHandlers
 from listings.transport.grpc.images import ImageHandlers
+from listings.transport.grpc.listing_variants import ListingVariantHandlers
 from listings.transport.grpc.listings import ListingHandlers
 from listings.transport.grpc.server import GrpcServer
 from listings.transport.grpc.stock import StockHandlers
@@ -45,6 +47,7 @@ from listings.usecases.categories import Categories
 from listings.usecases.expiry import ExpirySweeper, QueuePurge, every
 from listings.usecases.favorites import Favorites
 from listings.usecases.images import Images
+from listings.usecases.listing_variants import ListingVariants
 from listings.usecases.listings import Listings
 from listings.usecases.stock import Stock, StockEngine
 
@@ -63,6 +66,7 @@ class UseCases:
     categories: Categories
     favorites: Favorites
     images: Images
+    listing_variants: ListingVariants
     listings: Listings
     stock: Stock
 
@@ -128,6 +132,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             categories=Categories(CategoryRows(connections), cache, metrics.cache),
             favorites=Favorites(FavoriteRows(connections), invalidations),
             images=Images(connections, ImageRows(connections), listing_rows, invalidations),
+            listing_variants=ListingVariants(
+                connections, ListingVariantRows(connections), listing_rows, invalidations
+            ),
             listings=Listings(connections, listing_rows, cache, invalidations, metrics.catalog),
             stock=Stock(stock_rows, engine, invalidations, metrics.stock),
         )
@@ -145,6 +152,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 CategoryHandlers(use_cases.categories).methods(),
                 FavoriteHandlers(use_cases.favorites).methods(),
                 ImageHandlers(use_cases.images, cache).methods(),
+                ListingVariantHandlers(use_cases.listing_variants, cache).methods(),
                 ListingHandlers(use_cases.listings, cache).methods(),
                 StockHandlers(use_cases.stock).methods(),
             ]

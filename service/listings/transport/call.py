@@ -64,6 +64,11 @@ class Call:
             raise invalid(field_name, f"{field_name} must be greater than 0")
         return user_id
 
+    @property
+    def actor_id(self) -> int:
+        """The verified caller, for audit trails; 0 where nobody is known."""
+        return self.identity.user_id if self.identity is not None else 0
+
     def required_owner(self) -> int | None:
         """Who must own what a request without a `user_id` changes: the token's user.
 
