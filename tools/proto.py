@@ -1,4 +1,4 @@
-"""Make everything that follows from proto/: the Python stubs and the RPC reference.
+"""Make everything that follows from proto/: the Python stubs, the client's methods and the RPC reference.
 
 `make proto` calls `generate`, `make proto-check` (and with it CI) calls `check`; a release calls `baseline`, from
 then on `buf breaking` guards what it released. The first two build the whole output in a temporary folder first, so a proto file that does not compile leaves the checkout as it was, and an output
@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import proto_client
 import proto_reference
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
@@ -23,6 +24,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PROTO: Final = ROOT / "proto"
 STUBS: Final = Path("service/listings/v1")
 REFERENCE: Final = Path("docs/reference/rpc.md")
+CLIENT: Final = Path("service/listings/client/methods.py")
 
 # What `buf breaking` compares with. Until the first release it is the contract this project took over.
 BASELINE: Final = PROTO / "baseline.binpb"
@@ -66,19 +68,20 @@ def build(target: Path) -> dict[Path, bytes]:
     protoc(f"--descriptor_set_out={descriptors}", "--include_source_info", *sources())
     reference = target / REFERENCE
     reference.parent.mkdir(parents=True)
-    reference.write_text(
-        proto_reference.render(FileDescriptorSet.FromString(descriptors.read_bytes())),
-        encoding="utf-8",
-    )
+    declared = FileDescriptorSet.FromString(descriptors.read_bytes())
+    reference.write_text(proto_reference.render(declared), encoding="utf-8")
+    client = target / CLIENT
+    client.parent.mkdir(parents=True)
+    client.write_text(proto_client.render(declared), encoding="utf-8")
     files = [path for path in (target / STUBS).iterdir() if path.is_file()]
-    return {path.relative_to(target): path.read_bytes() for path in [*files, reference]}
+    return {path.relative_to(target): path.read_bytes() for path in [*files, reference, client]}
 
 
 def checked_in() -> dict[Path, bytes]:
     """What the checkout holds now where `build` would write."""
     files = [path for path in (ROOT / STUBS).glob("*.py*") if path.is_file()]
-    reference = ROOT / REFERENCE
-    return {path.relative_to(ROOT): path.read_bytes() for path in [*files, reference] if path.exists()}
+    others = [ROOT / REFERENCE, ROOT / CLIENT]
+    return {path.relative_to(ROOT): path.read_bytes() for path in [*files, *others] if path.exists()}
 
 
 def generate(fresh: dict[Path, bytes], present: dict[Path, bytes]) -> int:

@@ -14,7 +14,7 @@ import difflib
 import os
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -221,21 +221,14 @@ def example_of(info: FieldInfo) -> str:
     """A value that would be accepted, for error texts and documentation."""
     if info.examples:
         return str(info.examples[0])
-    allowed = _allowed_words(info)
-    if allowed:
-        return " or ".join(allowed)
     default = info.get_default(call_default_factory=True, validated_data={})
     if isinstance(default, bool):
-        return "true or false"
+        return "true"
     if isinstance(default, list):
         return ",".join(default)
     if isinstance(default, float) and default == int(default):
         return str(int(default))
     return "" if default is None or isinstance(default, SecretStr) else str(default)
-
-
-def _allowed_words(info: FieldInfo) -> list[str]:
-    return [str(word) for word in get_args(info.annotation)] if get_origin(info.annotation) is Literal else []
 
 
 def _is_injected(name: str, value: str) -> bool:
@@ -255,13 +248,10 @@ def _nearest(key: str) -> str:
 def _problem(detail: ErrorDetails, sources: Mapping[tuple[str, str], str]) -> Problem:
     parts = [str(part) for part in detail["loc"]]
     group, name = (parts[0], parts[1]) if len(parts) > 1 else ("", parts[0])
-    if len(parts) == 1 and parts[0] in _PREFIX_OF_GROUP:
-        # A rule over a whole group names the field at the start of its text.
-        group, name = parts[0], detail["msg"].removeprefix("Value error, ").partition(":")[0]
     place = (group, name)
     info = group_fields(group)[name]
     variable = sources.get(place, PREFIX + _KEY_OF_FIELD[place])
-    what = detail["msg"].removeprefix("Value error, ").removeprefix(f"{name}: ")
+    what = detail["msg"].removeprefix("Value error, ")
     secret = "SecretStr" in str(info.annotation)
     shown = "" if secret or detail["type"] == "value_error" else f"{str(detail['input'])[:60]!r} "
     return Problem(

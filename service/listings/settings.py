@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
 _GO_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNIT_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -100,13 +100,12 @@ class DatabaseSettings(Group):
         0.5, gt=0, le=60, description="Statements slower than this are logged."
     )
 
-    @model_validator(mode="after")
-    def _known_scheme(self) -> DatabaseSettings:
-        if self.url is not None and not self.url.get_secret_value().startswith(
-            ("postgresql://", "postgres://")
-        ):
-            raise ValueError("url: an address of PostgreSQL begins with postgresql://")
-        return self
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("an address of PostgreSQL begins with postgresql://")
+        return url
 
     def dsn(self) -> str:
         """The address that asyncpg connects to, with its password: never log it."""
@@ -147,13 +146,12 @@ class RedisSettings(Group):
     pool_size: int = Field(10, ge=1, le=200, description="Connections held.")
     timeout_seconds: Seconds = Field(0.5, gt=0, le=10, description="Longest wait for an answer.")
 
-    @model_validator(mode="after")
-    def _known_scheme(self) -> RedisSettings:
-        if self.url is not None and not self.url.get_secret_value().startswith(
-            ("redis://", "rediss://", "unix://")
-        ):
-            raise ValueError("url: an address of Redis begins with redis://, rediss:// or unix://")
-        return self
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("an address of Redis begins with redis://, rediss:// or unix://")
+        return url
 
     def address(self) -> str | None:
         """The URL to connect to, or None when no Redis is configured: never log it."""
@@ -219,11 +217,12 @@ class CorsSettings(Group):
 
     allowed_origins: Names = Field(default_factory=list, description="Exact origins; `*` is refused.")
 
-    @model_validator(mode="after")
-    def _no_wildcard(self) -> CorsSettings:
-        if "*" in self.allowed_origins:
-            raise ValueError("allowed_origins: name the origins; '*' would let any page act for its visitor")
-        return self
+    @field_validator("allowed_origins")
+    @classmethod
+    def _no_wildcard(cls, origins: list[str]) -> list[str]:
+        if "*" in origins:
+            raise ValueError("name the origins: '*' would let any page act for its visitor")
+        return origins
 
 
 class LogSettings(Group):

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import typer
 
-from listings.cli import dev, serve
+from listings.cli import about, call, config, demo, dev, migrate, serve
+
+_RUN: Final = "Run"
+_LOOK: Final = "Look into it"
+_DATABASE: Final = "Database"
 
 app = typer.Typer(
     name="listings",
-    help="A marketplace's catalog and stock: serve it, migrate it, look into it.",
+    help=(
+        "A marketplace's catalog and stock.\n\n"
+        "New here? `listings dev` serves a demo marketplace on this machine; it needs no database."
+    ),
+    epilog="Settings are LISTINGS_* environment variables: `listings config` lists them all.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command("serve", rich_help_panel="Run")(serve.serve)
-app.command("dev", rich_help_panel="Run")(dev.dev)
+app.command("dev", rich_help_panel=_RUN)(dev.dev)
+app.command("serve", rich_help_panel=_RUN)(serve.serve)
+app.command("healthcheck", rich_help_panel=_RUN)(about.healthcheck)
+app.command("call", rich_help_panel=_LOOK)(call.call)
+app.command("config", rich_help_panel=_LOOK)(config.config)
+app.command("version", rich_help_panel=_LOOK)(about.version)
+app.add_typer(migrate.app, name="migrate", rich_help_panel=_DATABASE)
+app.add_typer(demo.app, name="demo", rich_help_panel=_DATABASE)
 
 
 def main() -> None:
