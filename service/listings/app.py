@@ -26,6 +26,7 @@ from listings.db.indexing import IndexingRows
 from listings.db.listing_variants import ListingVariantRows
 from listings.db.listings import ListingRows
 from listings.db.stock import StockRows
+from listings.db.storefronts import StorefrontRows
 from listings.health import Health
 from listings.metrics import Metrics
 from listings.tracing import open_tracer
@@ -36,6 +37,7 @@ from listings.transport.grpc.listing_variants import ListingVariantHandlers
 from listings.transport.grpc.listings import ListingHandlers
 from listings.transport.grpc.server import GrpcServer
 from listings.transport.grpc.stock import StockHandlers
+from listings.transport.grpc.storefronts import StorefrontHandlers
 from listings.transport.guard import Guard
 from listings.transport.identity import TokenVerifier
 from listings.transport.limits import Limiter
@@ -50,6 +52,7 @@ from listings.usecases.images import Images
 from listings.usecases.listing_variants import ListingVariants
 from listings.usecases.listings import Listings
 from listings.usecases.stock import Stock, StockEngine
+from listings.usecases.storefronts import Storefronts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -68,6 +71,7 @@ class UseCases:
     images: Images
     listing_variants: ListingVariants
     listings: Listings
+    storefronts: Storefronts
     stock: Stock
 
 
@@ -135,6 +139,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             listing_variants=ListingVariants(
                 connections, ListingVariantRows(connections), listing_rows, invalidations
             ),
+            storefronts=Storefronts(StorefrontRows(connections)),
             listings=Listings(connections, listing_rows, cache, invalidations, metrics.catalog),
             stock=Stock(stock_rows, engine, invalidations, metrics.stock),
         )
@@ -153,6 +158,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 FavoriteHandlers(use_cases.favorites).methods(),
                 ImageHandlers(use_cases.images, cache).methods(),
                 ListingVariantHandlers(use_cases.listing_variants, cache).methods(),
+                StorefrontHandlers(use_cases.storefronts, cache).methods(),
                 ListingHandlers(use_cases.listings, cache).methods(),
                 StockHandlers(use_cases.stock).methods(),
             ]

@@ -18,7 +18,7 @@ from typing import Final
 
 from listings.domain.errors import InvalidArgument, invalid
 
-LONGEST_TOKEN: Final = 1024
+LONGEST_TOKEN: Final = 2048
 HIGHEST_OFFSET: Final = 1_000_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,7 +56,7 @@ def page(
 
 def write_token(key: tuple[str | int | float | None, ...], *, query: object) -> str:
     """An opaque cursor that continues after the row with this sort key."""
-    body = json.dumps([_digest(query), *key], separators=(",", ":"), ensure_ascii=True)
+    body = json.dumps([_digest(query), *key], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(body.encode()).decode().rstrip("=")
 
 
