@@ -23,18 +23,22 @@ from listings.db.connections import Connections
 from listings.db.favorites import FavoriteRows
 from listings.db.images import ImageRows
 from listings.db.indexing import IndexingRows
+from listings.db.inventory import InventoryRows
 from listings.db.listing_variants import ListingVariantRows
 from listings.db.listings import ListingRows
 from listings.db.stock import StockRows
 from listings.db.storefronts import StorefrontRows
 from listings.health import Health
 from listings.metrics import Metrics
+from listings.search.postgres import PostgresSearch
 from listings.tracing import open_tracer
 from listings.transport.grpc.categories import CategoryHandlers
 from listings.transport.grpc.favorites import FavoriteHandlers
 from listings.transport.grpc.images import ImageHandlers
+from listings.transport.grpc.inventory import InventoryHandlers
 from listings.transport.grpc.listing_variants import ListingVariantHandlers
 from listings.transport.grpc.listings import ListingHandlers
+from listings.transport.grpc.search import SearchHandlers
 from listings.transport.grpc.server import GrpcServer
 from listings.transport.grpc.stock import StockHandlers
 from listings.transport.grpc.storefronts import StorefrontHandlers
@@ -49,8 +53,10 @@ from listings.usecases.categories import Categories
 from listings.usecases.expiry import ExpirySweeper, QueuePurge, every
 from listings.usecases.favorites import Favorites
 from listings.usecases.images import Images
+from listings.usecases.inventory import Inventory
 from listings.usecases.listing_variants import ListingVariants
 from listings.usecases.listings import Listings
+from listings.usecases.search import Searches
 from listings.usecases.stock import Stock, StockEngine
 from listings.usecases.storefronts import Storefronts
 
@@ -70,7 +76,9 @@ class UseCases:
     favorites: Favorites
     images: Images
     listing_variants: ListingVariants
+    inventory: Inventory
     listings: Listings
+    searches: Searches
     storefronts: Storefronts
     stock: Stock
 
@@ -129,8 +137,11 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         invalidations = Invalidations(cache, bus)
         await stack.enter_async_context(_background(invalidations.run()))
 
+        index = PostgresSearch(connections)
+        await index.open()
+
         listing_rows = ListingRows(connections)
-        stock_rows = StockRows(connections)
+        stock_rows = StockRows(connections, refuse_unseen=settings.stock.rollback_unseen == "refuse")
         engine = StockEngine(stock_rows, invalidations, metrics.stock)
         use_cases = UseCases(
             categories=Categories(CategoryRows(connections), cache, metrics.cache),
@@ -139,6 +150,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             listing_variants=ListingVariants(
                 connections, ListingVariantRows(connections), listing_rows, invalidations
             ),
+            inventory=Inventory(InventoryRows(connections), engine, metrics.stock),
             storefronts=Storefronts(StorefrontRows(connections)),
             listings=Listings(connections, listing_rows, cache, invalidations, metrics.catalog),
             stock=Stock(stock_rows, engine, invalidations, metrics.stock),
@@ -158,6 +170,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 FavoriteHandlers(use_cases.favorites).methods(),
                 ImageHandlers(use_cases.images, cache).methods(),
                 ListingVariantHandlers(use_cases.listing_variants, cache).methods(),
+                InventoryHandlers(use_cases.inventory).methods(),
                 StorefrontHandlers(use_cases.storefronts, cache).methods(),
                 ListingHandlers(use_cases.listings, cache).methods(),
                 StockHandlers(use_cases.stock).methods(),
@@ -171,6 +184,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             RestUseCases(
                 categories=use_cases.categories,
                 favorites=use_cases.favorites,
+                images=use_cases.images,
                 listings=use_cases.listings,
             ),
             rest_guard,

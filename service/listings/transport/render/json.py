@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from listings.domain.categories import Category
     from listings.domain.favorites import Favorite
-    from listings.domain.listings import Image, Listing, Location
+    from listings.domain.listings import Image, Listing, ListingPage, Location
 
 Json = dict[str, Any]
 
@@ -57,6 +57,15 @@ def listing(value: Listing) -> Json:
         tags=list(value.tags),
         location=location(value.location) if value.location else None,
     )
+
+
+def listing_page(value: ListingPage) -> Json:
+    """One page of listings, with how many match in all."""
+    return {
+        "listings": [listing(one) for one in value.listings],
+        "total": value.total,
+        "next_page_token": value.next_page_token,
+    }
 
 
 def image(value: Image) -> Json:

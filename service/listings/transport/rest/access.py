@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from listings.domain.errors import invalid
-from listings.transport.fields import int32_id
 
 if TYPE_CHECKING:
     from listings.transport.call import Call
@@ -19,14 +18,22 @@ def acting_user(call: Call, given: int | None, *, where: str) -> int:
     """
     identity = call.identity
     if identity is not None and not (identity.is_admin and given is not None):
-        return int32_id(identity.user_id, "user_id")
+        return identity.user_id
     if given is None:
         raise invalid(
             "user_id",
             f"user_id is required: send a bearer token, or user_id in the {where}",
             reason="USER_REQUIRED",
         )
-    return int32_id(given, "user_id")
+    return given
+
+
+def required_owner(call: Call, given: int | None) -> int | None:
+    """Who must own what a request changes that may name no user; None: nobody has to.
+
+    A verified token decides; without verification the request's `user_id` is taken at its word.
+    """
+    return call.required_owner() if call.identity_checked else given
 
 
 def is_admin(call: Call) -> bool:

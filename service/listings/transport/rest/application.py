@@ -13,6 +13,8 @@ from starlette.routing import Match
 import listings
 from listings.transport.rest.categories import category_routes
 from listings.transport.rest.favorites import favorite_routes
+from listings.transport.rest.images import image_routes
+from listings.transport.rest.listings import listing_routes
 from listings.transport.rest.operations import health_routes, metrics_routes
 from listings.transport.rest.pipeline import CALL, Pipeline
 from listings.transport.rest.refusals import refusal
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from listings.transport.guard import Guard
     from listings.usecases.categories import Categories
     from listings.usecases.favorites import Favorites
+    from listings.usecases.images import Images
     from listings.usecases.listings import Listings
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -46,6 +49,7 @@ class RestUseCases:
 
     categories: Categories
     favorites: Favorites
+    images: Images
     listings: Listings
 
 
@@ -70,6 +74,8 @@ def rest_application(
     )
     route_class = edge_route(Edge(guard, settings.timeouts, settings.server.max_message_bytes))
     for router in (
+        listing_routes(use_cases.listings, route_class),
+        image_routes(use_cases.images, route_class),
         category_routes(use_cases.categories, route_class),
         favorite_routes(use_cases.favorites, use_cases.listings, route_class),
         health_routes(health, connections, route_class),

@@ -44,7 +44,7 @@ def favorite_routes(favorites: Favorites, listings: Listings, route_class: type[
         call: CallOf, listing_id: ListingId, body: ActingUser | None = None
     ) -> JSONResponse:
         """Keep a listing. Keeping it again is fine and changes nothing."""
-        user_id = acting_user(call, body.user_id if body else None, where="body")
+        user_id = int32_id(acting_user(call, body.user_id if body else None, where="body"), "user_id")
         favorite = await favorites.add(user_id, int32_id(listing_id, "listing_id"))
         return JSONResponse(render.favorite(favorite), 201)
 
@@ -63,7 +63,7 @@ def favorite_routes(favorites: Favorites, listings: Listings, route_class: type[
         page_token: PageToken = "",
     ) -> JSONResponse:
         """List the listings that a user keeps, newest favorite first. Deleted listings are left out."""
-        user = acting_user(call, user_id, where="query")
+        user = int32_id(acting_user(call, user_id, where="query"), "user_id")
         found = await favorites.of_user(
             user, limit=limit, offset=offset_of(limit, offset, page), token=page_token
         )
@@ -84,7 +84,7 @@ def favorite_routes(favorites: Favorites, listings: Listings, route_class: type[
     )
     async def remove_favorite(call: CallOf, listing_id: ListingId, user_id: UserInQuery = None) -> Response:
         """Stop keeping a listing. Removing what is not there is fine."""
-        user = acting_user(call, user_id, where="query")
+        user = int32_id(acting_user(call, user_id, where="query"), "user_id")
         await favorites.remove(user, int32_id(listing_id, "listing_id"))
         return Response(status_code=204)
 
@@ -96,7 +96,7 @@ def favorite_routes(favorites: Favorites, listings: Listings, route_class: type[
     )
     async def is_favorite(call: CallOf, listing_id: ListingId, user_id: UserInQuery = None) -> JSONResponse:
         """Tell whether a user keeps a listing."""
-        user = acting_user(call, user_id, where="query")
+        user = int32_id(acting_user(call, user_id, where="query"), "user_id")
         kept = await favorites.is_favorite(user, int32_id(listing_id, "listing_id"))
         return JSONResponse({"data": {"is_favorite": kept}})
 

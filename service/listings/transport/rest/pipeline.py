@@ -84,14 +84,16 @@ class Pipeline:
             )
 
     def _bounded(self, receive: Receive) -> Receive:
-        received = 0
+        received: int | None = 0
 
         async def bounded() -> Message:
             nonlocal received
             message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._largest_body:
-                raise BodyTooLarge
+            if received is not None:
+                received += len(message.get("body", b""))
+                if received > self._largest_body:
+                    received = None  # said once: whoever reads on only throws away
+                    raise BodyTooLarge
             return message
 
         return bounded

@@ -27,12 +27,15 @@ log = structlog.get_logger(__name__)
 
 # Reasons of refusals that HTTP itself makes; everything else carries the domain error's own.
 _HTTP_REASONS: Final = {
+    400: "BODY_UNREADABLE",
     404: "ROUTE_NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
     408: "BODY_TIMEOUT",
     413: "BODY_TOO_LARGE",
     415: "CONTENT_TYPE",
 }
+# Refused before the body was read to its end: the connection is of no further use.
+_UNREAD: Final = frozenset({408, 413})
 _SERVER_ERROR: Final = 500
 
 
@@ -93,8 +96,13 @@ def _violations(found: Any) -> Iterator[FieldViolation]:
 
 
 def _http(error: HTTPException) -> Response:
-    reason = _HTTP_REASONS.get(error.status_code, "INVALID_ARGUMENT")
-    return _answer(error.status_code, str(error.detail), reason, (), error.headers or {})
+    status, message = error.status_code, str(error.detail)
+    headers = dict(error.headers or {})
+    if status == 400:
+        message = "invalid body: not readable as JSON"  # all that FastAPI itself calls bad
+    if status in _UNREAD:
+        headers["Connection"] = "close"
+    return _answer(status, message, _HTTP_REASONS.get(status, "INVALID_ARGUMENT"), (), headers)
 
 
 def _answer(

@@ -7,12 +7,14 @@ set of limits and access rules. Routes with other names (health, metrics) are op
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from listings.domain.errors import DeadlineExceeded, InvalidArgument
 from listings.transport.call import Call
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 # A body of the largest size needs about a second on a slow line; a client that drips is let go.
 BODY_SECONDS: Final = 20.0
+# How long the rest of a body that is too large is read and thrown away.
+LINGER_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +96,14 @@ async def _within(seconds: float, answer: Coroutine[Any, Any, Response]) -> Resp
 
 async def _receive_body(request: Request, largest: int) -> None:
     """Read the body while it is small, in time and said to be JSON; the request keeps it."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > largest:
-        raise _too_large(largest)
     try:
         async with asyncio.timeout(BODY_SECONDS):
             body = await request.body()
     except BodyTooLarge:
-        raise _too_large(largest) from None
+        await _linger(request)
+        raise HTTPException(413, f"the body is larger than {largest} bytes") from None
+    except ClientDisconnect:
+        raise HTTPException(400) from None  # nobody is left to read it
     except TimeoutError:
         raise HTTPException(408, f"the body did not arrive within {BODY_SECONDS:g} seconds") from None
     if not body:
@@ -115,5 +119,13 @@ async def _receive_body(request: Request, largest: int) -> None:
         ) from None
 
 
-def _too_large(largest: int) -> HTTPException:
-    return HTTPException(413, f"the body is larger than {largest} bytes")
+async def _linger(request: Request) -> None:
+    """Throw away the rest of a body for a while.
+
+    Closing on a client that still sends would reset the connection, and the answer that says why would be
+    lost with it.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while (await request.receive()).get("more_body", False):
+                pass
