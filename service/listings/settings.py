@@ -239,6 +239,15 @@ class TracingSettings(Group):
     sample_ratio: float = Field(0.01, ge=0, le=1, description="Share of traces started here.")
 
 
+class StockSettings(Group):
+    """Taking stock and giving it back."""
+
+    rollback_unseen: Literal["allow", "refuse"] = Field(
+        "allow",
+        description="What a rollback of an order that was never taken here does; old clients rely on allow.",
+    )
+
+
 class MaintenanceSettings(Group):
     """Work the service does by itself."""
 
@@ -263,4 +272,5 @@ class Settings(Group):
     cors: CorsSettings = Field(default_factory=CorsSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
+    stock: StockSettings = Field(default_factory=StockSettings)
     maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)

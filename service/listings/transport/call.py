@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 
+def _no_deadline() -> float | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A verified caller."""
@@ -35,6 +39,8 @@ class Call:
     peer_ip: str = ""
     identity: Identity | None = None
     identity_checked: bool = False
+    seconds_left: Callable[[], float | None] = _no_deadline
+    """How much of the caller's own deadline is left; None when it set none."""
     _request_id: str = ""
 
     @property

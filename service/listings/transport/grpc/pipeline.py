@@ -76,7 +76,12 @@ def bind(
         started = time.perf_counter()
         metrics.began()
         status = "OK"
-        call = Call(name, Headers(context), peer_ip(context.peer()))  # type: ignore[arg-type] # a lazy mapping
+        call = Call(
+            name,
+            Headers(context),  # type: ignore[arg-type] # a lazy mapping
+            peer_ip(context.peer()),
+            seconds_left=context.time_remaining,
+        )
         try:
             admit(call, policy)
             answer = handle(request, call)
