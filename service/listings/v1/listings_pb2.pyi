@@ -491,7 +491,9 @@ class CreateListingRequest(_message.Message):
     """0 or more."""
     sku: _builtins.str
     source_type: _builtins.str
-    """One of c2c, b2c, storefront. Absent: b2c when storefront_id is present, else c2c."""
+    """One of c2c, b2c, storefront. Absent: b2c when storefront_id is present, else c2c. c2c excludes
+    storefront_id, the others require it.
+    """
     def __init__(
         self,
         *,

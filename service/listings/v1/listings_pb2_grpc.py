@@ -410,7 +410,8 @@ class ListingsServiceServicer:
         Not idempotent: a repeated call creates another listing.
 
         Errors: INVALID_ARGUMENT for a limit that CreateListingRequest names, for a category that is unknown or
-        inactive ("category not found") and for an unknown source_type.
+        inactive ("category not found") and for a source_type that is unknown or contradicts storefront_id;
+        ALREADY_EXISTS when the storefront has a product with this sku.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -189,7 +189,8 @@ class ListingsServiceStub:
     Not idempotent: a repeated call creates another listing.
 
     Errors: INVALID_ARGUMENT for a limit that CreateListingRequest names, for a category that is unknown or
-    inactive ("category not found") and for an unknown source_type.
+    inactive ("category not found") and for a source_type that is unknown or contradicts storefront_id;
+    ALREADY_EXISTS when the storefront has a product with this sku.
     """
     UpdateListing: _grpc.UnaryUnaryMultiCallable[_listings_pb2.UpdateListingRequest, _listings_pb2.UpdateListingResponse]
     """Changes the fields that are present and queues the listing for the search index.
@@ -671,7 +672,8 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     Not idempotent: a repeated call creates another listing.
 
     Errors: INVALID_ARGUMENT for a limit that CreateListingRequest names, for a category that is unknown or
-    inactive ("category not found") and for an unknown source_type.
+    inactive ("category not found") and for a source_type that is unknown or contradicts storefront_id;
+    ALREADY_EXISTS when the storefront has a product with this sku.
     """
     UpdateListing: _aio.UnaryUnaryMultiCallable[_listings_pb2.UpdateListingRequest, _listings_pb2.UpdateListingResponse]  # type: ignore[assignment]
     """Changes the fields that are present and queues the listing for the search index.
@@ -1162,7 +1164,8 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         Not idempotent: a repeated call creates another listing.
 
         Errors: INVALID_ARGUMENT for a limit that CreateListingRequest names, for a category that is unknown or
-        inactive ("category not found") and for an unknown source_type.
+        inactive ("category not found") and for a source_type that is unknown or contradicts storefront_id;
+        ALREADY_EXISTS when the storefront has a product with this sku.
         """
 
     @_abc_1.abstractmethod
