@@ -139,7 +139,7 @@ class RedisSettings(Group):
         description="Address as redis://:password@host:port/db; without it, and without a host, no Redis.",
         examples=["redis://localhost:6379/0"],
     )
-    host: str = Field("", description="Host, when no url is given; empty: no Redis.")
+    host: str = Field("", description="Host, when no url is given; empty: no Redis.", examples=["redis"])
     port: int = Field(6379, ge=1, le=65535, description="Port.")
     password: SecretStr = Field(SecretStr(""), description="Password.")
     db: int = Field(0, ge=0, le=1000, description="Database number.")
@@ -182,7 +182,9 @@ class RateLimitSettings(Group):
         "compatible", description="compatible: the eleven inherited limits; strict: also 100/min elsewhere."
     )
     trusted_proxies: Names = Field(
-        default_factory=list, description="Networks whose X-Forwarded-For and X-Real-IP are believed."
+        default_factory=list,
+        description="Networks whose X-Forwarded-For and X-Real-IP are believed.",
+        examples=["10.0.0.0/8"],
     )
     unlimited_networks: Names = Field(
         default_factory=lambda: ["127.0.0.0/8", "::1/128"], description="Networks of services, never limited."
@@ -204,18 +206,32 @@ class AuthSettings(Group):
     rest_writes: bool = Field(
         default=False, description="Verify tokens on REST favorites and writes only (what `make run` does)."
     )
-    public_key_path: Path | None = Field(None, description="PEM file of the RS256 public key.")
-    jwks_path: Path | None = Field(None, description="JWKS file with RS256 keys.")
-    hs256_secret: SecretStr | None = Field(None, description="Shared secret, for development only.")
-    issuer: str | None = Field(None, description="Required `iss`, when set.")
-    audience: str | None = Field(None, description="Required `aud`, when set.")
+    public_key_path: Path | None = Field(
+        None, description="PEM file of the RS256 public key.", examples=["keys/public.pem"]
+    )
+    jwks_path: Path | None = Field(
+        None, description="JWKS file with RS256 keys.", examples=["keys/jwks.json"]
+    )
+    hs256_secret: SecretStr | None = Field(
+        None,
+        description="Shared secret, for development only.",
+        examples=["at-least-32-random-characters-long"],
+    )
+    issuer: str | None = Field(
+        None, description="Required `iss`, when set.", examples=["https://auth.example.com"]
+    )
+    audience: str | None = Field(None, description="Required `aud`, when set.", examples=["listings"])
     admin_role: str = Field("admin", description="Role whose bearer may act for others.")
 
 
 class CorsSettings(Group):
     """Browsers of other origins; none by default."""
 
-    allowed_origins: Names = Field(default_factory=list, description="Exact origins; `*` is refused.")
+    allowed_origins: Names = Field(
+        default_factory=list,
+        description="Exact origins, comma separated; `*` is refused.",
+        examples=["https://shop.example.com,https://admin.example.com"],
+    )
 
     @field_validator("allowed_origins")
     @classmethod
@@ -235,7 +251,7 @@ class LogSettings(Group):
 class TracingSettings(Group):
     """OpenTelemetry; off until an endpoint is configured."""
 
-    endpoint: str | None = Field(None, description="OTLP gRPC endpoint, for example http://collector:4317.")
+    endpoint: str | None = Field(None, description="OTLP gRPC endpoint.", examples=["http://collector:4317"])
     sample_ratio: float = Field(0.01, ge=0, le=1, description="Share of traces started here.")
 
 
