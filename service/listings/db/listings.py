@@ -26,6 +26,7 @@ from listings.domain.listings import (
     Status,
     stock_status_of,
 )
+from listings.domain.paging import HIGHEST_OFFSET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,10 +53,10 @@ _CHANGE: Final = statement("listings", "change")
 _REMOVE: Final = statement("listings", "remove")
 _EXPIRE: Final = statement("listings", "expire")
 
-# A page holds at most 100 listings, and one more tells whether another page follows. The number stands
-# in the text because the planner must know that few rows are wanted: of a parameter it would assume a
-# tenth of the table.
-_MOST_ON_A_PAGE: Final = 101
+# A page and the one row that tells whether another follows, and how deep offsets may reach. The number
+# that fits stands in the text, because the planner must know how few rows are wanted: of a parameter it
+# would assume a tenth of the table, and sort that instead of reading an index in its order.
+_READ_AT_MOST: Final = (101, 1_000, 10_000, 100_000, HIGHEST_OFFSET + 101)
 
 
 class ListingRows:
@@ -186,17 +187,17 @@ def page_statement(
     total = f"(SELECT count(*) FROM listings AS l WHERE {conditions.sql})" if count else "NULL::bigint"  # noqa: S608 - literal fragments
     if after is not None:
         conditions.add("(l.created_at, l.id) < ({}::timestamptz, {}::bigint)", *after)
-    # A deep page is read to its end anyway, so there the planner's guess for a parameter does no harm.
-    most = f"LIMIT {_MOST_ON_A_PAGE}" if not offset else f"OFFSET {conditions.parameter(offset)}"
+    most = next(rows for rows in _READ_AT_MOST if offset + limit <= rows)
+    skipped = f" OFFSET {conditions.parameter(offset)}" if offset else ""
     text = f"""
         SELECT listing.*, {total} AS total
         FROM ({SHAPE}
-            JOIN (
+            WHERE l.id = ANY(ARRAY(
                 SELECT newest.id FROM (
                     SELECT l.id FROM listings AS l WHERE {conditions.sql}
-                    ORDER BY l.created_at DESC, l.id DESC {most}
-                ) AS newest LIMIT {conditions.parameter(limit)}
-            ) AS page ON page.id = l.id
+                    ORDER BY l.created_at DESC, l.id DESC LIMIT {most}
+                ) AS newest LIMIT {conditions.parameter(limit)}{skipped}
+            ))
         ) AS listing
         ORDER BY listing.created_at DESC, listing.id DESC"""  # noqa: S608 - literal fragments
     return Statement("listings.page", text), conditions.parameters

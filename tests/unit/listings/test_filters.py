@@ -70,4 +70,4 @@ def test_the_text_of_a_page_does_not_depend_on_the_values(offset):
             ListingFilter(user_id=user_id), limit=limit, offset=offset, after=None, count=True
         )[0].sql
 
-    assert text(1, 10) == text(2, 101)
+    assert text(1, 10) == text(2, 61)
