@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from listings.db.statements import statement
@@ -28,10 +29,12 @@ class FavoriteRows:
 
     async def add(self, user_id: int, listing_id: int) -> Favorite | None:
         """Keep a listing; the first time stays when it was kept already. None: no such listing."""
-        row = await self._connections.fetchrow(_ADD, user_id, listing_id)
-        if row is None or not row["listing_exists"]:
-            return None
-        return Favorite(user_id, listing_id, row["created_at"])
+        while True:
+            row = await self._connections.fetchrow(_ADD, user_id, listing_id)
+            if row is None or not row["listing_exists"]:
+                return None
+            if row["created_at"] is not None:
+                return Favorite(user_id, listing_id, row["created_at"].replace(tzinfo=UTC))
 
     async def remove(self, user_id: int, listing_id: int) -> bool:
         """Stop keeping a listing; whether it was kept."""
@@ -42,13 +45,15 @@ class FavoriteRows:
     ) -> tuple[list[Favorite], int]:
         """A page of a user's favorites and the number of all; `limit` None means all of them."""
         before, last_id = after or (None, None)
+        if before is not None:
+            before = before.astimezone(UTC).replace(tzinfo=None)  # the column has no zone, and means UTC
         rows = await self._connections.fetch(_OF_USER, user_id, limit, offset, before, last_id)
         found = [
-            Favorite(user_id, row["listing_id"], row["created_at"])
+            Favorite(user_id, row["listing_id"], row["created_at"].replace(tzinfo=UTC))
             for row in rows
             if row["listing_id"] is not None
         ]
-        return found, rows[0]["total"] if rows else 0
+        return found, rows[0]["total"]
 
     async def users_of(self, listing_id: int) -> list[int]:
         """Ids of the users who keep a listing, ascending."""

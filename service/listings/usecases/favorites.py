@@ -1,18 +1,24 @@
-"""What people do with favorites."""
+"""What people do with favorites.
+
+Ids of both columns have 32 bits: a larger one cannot be stored, so it is not found when added and
+simply has no favorites otherwise.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from listings.db.coalesce import CoalescedReads
-from listings.domain.errors import NotFound, invalid
+from listings.domain.errors import NotFound
 from listings.domain.favorites import Favorite, FavoritePage
-from listings.domain.paging import page, read_token, write_token
+from listings.domain.paging import newest_key, newest_position, page, read_token, write_token
 
 if TYPE_CHECKING:
     from listings.cache.invalidation import Invalidations
     from listings.db.favorites import FavoriteRows
+
+_HIGHEST_ID: Final = 2**31 - 1
+_MOST_ON_A_PAGE: Final = 1000
 
 
 class Favorites:
@@ -25,7 +31,9 @@ class Favorites:
 
     async def add(self, user_id: int, listing_id: int) -> Favorite:
         """Keep a listing; raises NotFound when it does not exist or is deleted."""
-        favorite = await self._rows.add(user_id, listing_id)
+        if user_id > _HIGHEST_ID:
+            raise NotFound(f"user {user_id} not found", reason="USER_NOT_FOUND")
+        favorite = await self._rows.add(user_id, listing_id) if listing_id <= _HIGHEST_ID else None
         if favorite is None:
             raise NotFound("listing not found", reason="LISTING_NOT_FOUND")
         self._invalidations.changed(("listing", listing_id))
@@ -33,48 +41,47 @@ class Favorites:
 
     async def remove(self, user_id: int, listing_id: int) -> None:
         """Stop keeping a listing; removing what is not there is fine."""
-        if await self._rows.remove(user_id, listing_id):
+        if max(user_id, listing_id) <= _HIGHEST_ID and await self._rows.remove(user_id, listing_id):
             self._invalidations.changed(("listing", listing_id))
 
     async def of_user(
         self, user_id: int, *, limit: int = 0, offset: int = 0, token: str = ""
     ) -> FavoritePage:
-        """A user's favorites, newest first; limit 0 gives all of them, as old clients expect."""
+        """A user's favorites, newest first; limit 0 or less gives all of them, as old clients expect.
+
+        More than 1000 on a page are not given; a token wins over the offset.
+        """
         query = ("favorites", user_id)
-        if limit <= 0:
-            after = read_token(token, query=query) if token else None
-            wanted, skipped = None, 0
+        if limit > 0:
+            asked = page(
+                min(limit, _MOST_ON_A_PAGE), offset, token, query=query, highest_limit=_MOST_ON_A_PAGE
+            )
+            wanted, skipped, key = asked.limit, asked.offset, asked.after
         else:
-            asked = page(min(limit, 1000), offset, token, query=query, highest_limit=1000)
-            after, wanted, skipped = asked.after, asked.limit, asked.offset
+            wanted, skipped, key = None, 0, read_token(token, query=query) if token else None
+        after = newest_position(key) if key else None
+        if user_id > _HIGHEST_ID:
+            return FavoritePage((), 0)
         rows, total = await self._rows.of_user(
             user_id,
-            limit=wanted,
+            limit=None if wanted is None else wanted + 1,  # one more tells whether there is a next page
             offset=0 if after else skipped,
-            after=_position(after) if after else None,
+            after=after,
         )
-        more = wanted is not None and len(rows) == wanted
-        last = rows[-1] if more else None
+        shown = rows[:wanted]
+        last = shown[-1] if len(rows) > len(shown) else None
         return FavoritePage(
-            tuple(row.listing_id for row in rows),
+            tuple(row.listing_id for row in shown),
             total,
-            write_token((last.created_at.isoformat(), last.listing_id), query=query) if last else "",
+            write_token(newest_key(last.created_at, last.listing_id), query=query) if last else "",
         )
 
     async def users_of(self, listing_id: int) -> list[int]:
-        """Who keeps a listing."""
-        return await self._rows.users_of(listing_id)
+        """Who keeps a listing; nobody keeps an unknown one."""
+        return await self._rows.users_of(listing_id) if listing_id <= _HIGHEST_ID else []
 
     async def is_favorite(self, user_id: int, listing_id: int) -> bool:
         """Whether a user keeps a listing; concurrent questions share a query."""
+        if max(user_id, listing_id) > _HIGHEST_ID:
+            return False
         return await self._pairs.get((user_id, listing_id)) is not None
-
-
-def _position(after: tuple[str | int | float | None, ...]) -> tuple[datetime, int]:
-    moment, listing_id = after
-    try:
-        return datetime.fromisoformat(str(moment)), int(str(listing_id))
-    except ValueError as error:
-        raise invalid(
-            "page_token", "page_token is not one this service gave: start again without it"
-        ) from error

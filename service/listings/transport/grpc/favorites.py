@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from listings.transport.fields import int32_id
+from listings.transport.fields import positive_id
 from listings.v1 import listings_pb2 as pb
 
 if TYPE_CHECKING:
@@ -33,27 +33,27 @@ class FavoriteHandlers:
     async def favorited_users(self, data: bytes, call: Call) -> bytes:
         """Who keeps a listing."""
         request = pb.ListingIDRequest.FromString(data)
-        users = await self._favorites.users_of(int32_id(request.listing_id, "listing_id"))
+        users = await self._favorites.users_of(positive_id(request.listing_id, "listing_id"))
         return pb.UserIDsResponse(user_ids=users).SerializeToString()
 
     async def add(self, data: bytes, call: Call) -> bytes:
         """Keep a listing."""
         request = pb.AddToFavoritesRequest.FromString(data)
-        user_id = int32_id(call.acting_user(request.user_id), "user_id")
-        await self._favorites.add(user_id, int32_id(request.listing_id, "listing_id"))
+        user_id = call.acting_user(request.user_id)
+        await self._favorites.add(user_id, positive_id(request.listing_id, "listing_id"))
         return _EMPTY
 
     async def remove(self, data: bytes, call: Call) -> bytes:
         """Stop keeping a listing."""
         request = pb.RemoveFromFavoritesRequest.FromString(data)
-        user_id = int32_id(call.acting_user(request.user_id), "user_id")
-        await self._favorites.remove(user_id, int32_id(request.listing_id, "listing_id"))
+        user_id = call.acting_user(request.user_id)
+        await self._favorites.remove(user_id, positive_id(request.listing_id, "listing_id"))
         return _EMPTY
 
     async def of_user(self, data: bytes, call: Call) -> bytes:
         """A user's favorites."""
         request = pb.GetUserFavoritesRequest.FromString(data)
-        user_id = int32_id(call.acting_user(request.user_id), "user_id")
+        user_id = call.acting_user(request.user_id)
         found = await self._favorites.of_user(
             user_id, limit=request.limit, offset=request.offset, token=request.page_token
         )
@@ -64,6 +64,6 @@ class FavoriteHandlers:
     async def is_favorite(self, data: bytes, call: Call) -> bytes:
         """Whether a user keeps a listing."""
         request = pb.IsFavoriteRequest.FromString(data)
-        user_id = int32_id(call.acting_user(request.user_id), "user_id")
-        kept = await self._favorites.is_favorite(user_id, int32_id(request.listing_id, "listing_id"))
+        user_id = call.acting_user(request.user_id)
+        kept = await self._favorites.is_favorite(user_id, positive_id(request.listing_id, "listing_id"))
         return pb.IsFavoriteResponse(is_favorite=kept).SerializeToString()
