@@ -26,6 +26,7 @@ from listings.db.indexing import IndexingRows
 from listings.db.inventory import InventoryRows
 from listings.db.listing_variants import ListingVariantRows
 from listings.db.listings import ListingRows
+from listings.db.reindex import ReindexRows
 from listings.db.stock import StockRows
 from listings.db.storefronts import StorefrontRows
 from listings.health import Health
@@ -38,6 +39,7 @@ from listings.transport.grpc.images import ImageHandlers
 from listings.transport.grpc.inventory import InventoryHandlers
 from listings.transport.grpc.listing_variants import ListingVariantHandlers
 from listings.transport.grpc.listings import ListingHandlers
+from listings.transport.grpc.reindex import ReindexHandlers
 from listings.transport.grpc.search import SearchHandlers
 from listings.transport.grpc.server import GrpcServer
 from listings.transport.grpc.stock import StockHandlers
@@ -56,6 +58,7 @@ from listings.usecases.images import Images
 from listings.usecases.inventory import Inventory
 from listings.usecases.listing_variants import ListingVariants
 from listings.usecases.listings import Listings
+from listings.usecases.reindex import Reindexing
 from listings.usecases.search import Searches
 from listings.usecases.stock import Stock, StockEngine
 from listings.usecases.storefronts import Storefronts
@@ -79,6 +82,7 @@ class UseCases:
     inventory: Inventory
     listings: Listings
     searches: Searches
+    reindexing: Reindexing
     storefronts: Storefronts
     stock: Stock
 
@@ -151,6 +155,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 connections, ListingVariantRows(connections), listing_rows, invalidations
             ),
             inventory=Inventory(InventoryRows(connections), engine, metrics.stock),
+            reindexing=Reindexing(ReindexRows(connections)),
             storefronts=Storefronts(StorefrontRows(connections)),
             listings=Listings(connections, listing_rows, cache, invalidations, metrics.catalog),
             stock=Stock(stock_rows, engine, invalidations, metrics.stock),
@@ -171,6 +176,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 ImageHandlers(use_cases.images, cache).methods(),
                 ListingVariantHandlers(use_cases.listing_variants, cache).methods(),
                 InventoryHandlers(use_cases.inventory).methods(),
+                ReindexHandlers(use_cases.reindexing).methods(),
                 StorefrontHandlers(use_cases.storefronts, cache).methods(),
                 ListingHandlers(use_cases.listings, cache).methods(),
                 StockHandlers(use_cases.stock).methods(),
