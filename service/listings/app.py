@@ -59,7 +59,7 @@ from listings.usecases.inventory import Inventory
 from listings.usecases.listing_variants import ListingVariants
 from listings.usecases.listings import Listings
 from listings.usecases.reindex import Reindexing
-from listings.usecases.search import Searches
+from listings.usecases.search import Search
 from listings.usecases.stock import Stock, StockEngine
 from listings.usecases.storefronts import Storefronts
 
@@ -81,7 +81,7 @@ class UseCases:
     listing_variants: ListingVariants
     inventory: Inventory
     listings: Listings
-    searches: Searches
+    search: Search
     reindexing: Reindexing
     storefronts: Storefronts
     stock: Stock
@@ -158,6 +158,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             reindexing=Reindexing(ReindexRows(connections)),
             storefronts=Storefronts(StorefrontRows(connections)),
             listings=Listings(connections, listing_rows, cache, invalidations, metrics.catalog),
+            search=Search(index, cache, metrics.catalog),
             stock=Stock(stock_rows, engine, invalidations, metrics.stock),
         )
 
@@ -179,6 +180,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 ReindexHandlers(use_cases.reindexing).methods(),
                 StorefrontHandlers(use_cases.storefronts, cache).methods(),
                 ListingHandlers(use_cases.listings, cache).methods(),
+                SearchHandlers(use_cases.search, cache).methods(),
                 StockHandlers(use_cases.stock).methods(),
             ]
         )

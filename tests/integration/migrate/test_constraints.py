@@ -93,8 +93,10 @@ VIOLATIONS: Final[dict[str, str]] = {
     "listing_locations_listing_id_key": _again("listing_locations", "listing_id"),
     "listing_stats_pkey": _again("listing_stats", "listing_id"),
     "listing_stats_listing_id_fkey": "INSERT INTO listing_stats (listing_id) VALUES (999)",
-    "listing_search_pkey": _again("listing_search", "listing_id, document, title_trigrams"),
-    "listing_search_listing_id_fkey": "INSERT INTO listing_search VALUES (999, '', '{}')",
+    "listing_search_pkey": _again(
+        "listing_search", "listing_id, category_id, price, created_at, source_type, document, title_trigrams"
+    ),
+    "listing_search_listing_id_fkey": "INSERT INTO listing_search VALUES (999, 1, NULL, 1, now(), 'c2c', '', '{}')",
     # indexing queue
     "indexing_queue_pkey": "INSERT INTO indexing_queue (id, listing_id, operation) VALUES (1, 2, 'index')",
     "indexing_queue_listing_id_fkey": "INSERT INTO indexing_queue (listing_id, operation) VALUES (999, 'index')",
