@@ -26,24 +26,29 @@ from listings.db.indexing import IndexingRows
 from listings.db.inventory import InventoryRows
 from listings.db.listing_variants import ListingVariantRows
 from listings.db.listings import ListingRows
+from listings.db.products import ProductRows
 from listings.db.reindex import ReindexRows
 from listings.db.stock import StockRows
 from listings.db.storefronts import StorefrontRows
+from listings.db.variants import VariantRows
 from listings.health import Health
 from listings.metrics import Metrics
 from listings.search.postgres import PostgresSearch
 from listings.tracing import open_tracer
+from listings.transport.grpc.bulk import ProductBulkHandlers
 from listings.transport.grpc.categories import CategoryHandlers
 from listings.transport.grpc.favorites import FavoriteHandlers
 from listings.transport.grpc.images import ImageHandlers
 from listings.transport.grpc.inventory import InventoryHandlers
 from listings.transport.grpc.listing_variants import ListingVariantHandlers
 from listings.transport.grpc.listings import ListingHandlers
+from listings.transport.grpc.products import ProductHandlers
 from listings.transport.grpc.reindex import ReindexHandlers
 from listings.transport.grpc.search import SearchHandlers
 from listings.transport.grpc.server import GrpcServer
 from listings.transport.grpc.stock import StockHandlers
 from listings.transport.grpc.storefronts import StorefrontHandlers
+from listings.transport.grpc.variants import VariantHandlers
 from listings.transport.guard import Guard
 from listings.transport.identity import TokenVerifier
 from listings.transport.limits import Limiter
@@ -58,10 +63,13 @@ from listings.usecases.images import Images
 from listings.usecases.inventory import Inventory
 from listings.usecases.listing_variants import ListingVariants
 from listings.usecases.listings import Listings
+from listings.usecases.product_bulk import ProductBulk
+from listings.usecases.products import Products
 from listings.usecases.reindex import Reindexing
 from listings.usecases.search import Search
 from listings.usecases.stock import Stock, StockEngine
 from listings.usecases.storefronts import Storefronts
+from listings.usecases.variants import Variants
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -81,6 +89,9 @@ class UseCases:
     listing_variants: ListingVariants
     inventory: Inventory
     listings: Listings
+    products: Products
+    product_bulk: ProductBulk
+    variants: Variants
     search: Search
     reindexing: Reindexing
     storefronts: Storefronts
@@ -145,6 +156,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         await index.open()
 
         listing_rows = ListingRows(connections)
+        product_rows = ProductRows(connections)
         stock_rows = StockRows(connections, refuse_unseen=settings.stock.rollback_unseen == "refuse")
         engine = StockEngine(stock_rows, invalidations, metrics.stock)
         use_cases = UseCases(
@@ -158,6 +170,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             reindexing=Reindexing(ReindexRows(connections)),
             storefronts=Storefronts(StorefrontRows(connections)),
             listings=Listings(connections, listing_rows, cache, invalidations, metrics.catalog),
+            products=Products(connections, product_rows, invalidations, metrics.catalog),
+            product_bulk=ProductBulk(connections, product_rows, invalidations, metrics.catalog),
+            variants=Variants(connections, VariantRows(connections), invalidations),
             search=Search(index, cache, metrics.catalog),
             stock=Stock(stock_rows, engine, invalidations, metrics.stock),
         )
@@ -180,6 +195,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 ReindexHandlers(use_cases.reindexing).methods(),
                 StorefrontHandlers(use_cases.storefronts, cache).methods(),
                 ListingHandlers(use_cases.listings, cache).methods(),
+                ProductHandlers(use_cases.products, cache).methods(),
+                ProductBulkHandlers(use_cases.product_bulk).methods(),
+                VariantHandlers(use_cases.variants, cache).methods(),
                 SearchHandlers(use_cases.search, cache).methods(),
                 StockHandlers(use_cases.stock).methods(),
             ]
@@ -194,6 +212,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 favorites=use_cases.favorites,
                 images=use_cases.images,
                 listings=use_cases.listings,
+                search=use_cases.search,
+                storefronts=use_cases.storefronts,
             ),
             rest_guard,
             health,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from listings.domain.categories import Category
     from listings.domain.favorites import Favorite
     from listings.domain.listings import Image, Listing, ListingPage, Location
+    from listings.domain.search import SearchResult
+    from listings.domain.storefronts import Storefront, StorefrontPage
 
 Json = dict[str, Any]
 
@@ -59,7 +61,7 @@ def listing(value: Listing) -> Json:
     )
 
 
-def listing_page(value: ListingPage) -> Json:
+def listing_page(value: ListingPage | SearchResult) -> Json:
     """One page of listings, with how many match in all."""
     return {
         "listings": [listing(one) for one in value.listings],
@@ -131,6 +133,47 @@ def favorite(value: Favorite) -> Json:
         "listing_id": value.listing_id,
         "created_at": moment(value.created_at),
     }
+
+
+def storefront_page(value: StorefrontPage) -> Json:
+    """One page of storefronts, with how many match in all."""
+    return {
+        "storefronts": [storefront(one) for one in value.storefronts],
+        "total": value.total,
+        "next_page_token": value.next_page_token,
+    }
+
+
+def storefront(value: Storefront) -> Json:
+    """One storefront."""
+    return _present(
+        id=value.id,
+        user_id=value.user_id,
+        slug=value.slug,
+        name=value.name,
+        description=value.description,
+        logo_url=value.logo_url,
+        banner_url=value.banner_url,
+        phone=value.phone,
+        email=value.email,
+        website=value.website,
+        address=value.address,
+        city=value.city,
+        postal_code=value.postal_code,
+        country=value.country,
+        latitude=_number(value.latitude),
+        longitude=_number(value.longitude),
+        is_active=value.is_active,
+        is_verified=value.is_verified,
+        rating=float(value.rating),
+        reviews_count=value.reviews_count,
+        products_count=value.products_count,
+        sales_count=value.sales_count,
+        views_count=value.views_count,
+        followers_count=value.followers_count,
+        created_at=moment(value.created_at),
+        updated_at=moment(value.updated_at),
+    )
 
 
 def _present(**keys: Any) -> Json:

@@ -19,6 +19,7 @@ from listings.transport.rest.operations import health_routes, metrics_routes
 from listings.transport.rest.pipeline import CALL, Pipeline
 from listings.transport.rest.refusals import refusal
 from listings.transport.rest.route import Edge, edge_route
+from listings.transport.rest.storefronts import storefront_routes
 
 if TYPE_CHECKING:
     from fastapi.routing import APIRoute
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from listings.usecases.favorites import Favorites
     from listings.usecases.images import Images
     from listings.usecases.listings import Listings
+    from listings.usecases.search import Search
+    from listings.usecases.storefronts import Storefronts
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ABOUT: Final = """Catalog and stock of a marketplace: listings, categories, storefronts, favorites.
@@ -51,6 +54,8 @@ class RestUseCases:
     favorites: Favorites
     images: Images
     listings: Listings
+    search: Search
+    storefronts: Storefronts
 
 
 def rest_application(
@@ -74,9 +79,10 @@ def rest_application(
     )
     route_class = edge_route(Edge(guard, settings.timeouts, settings.server.max_message_bytes))
     for router in (
-        listing_routes(use_cases.listings, route_class),
+        listing_routes(use_cases.listings, use_cases.search, route_class),
         image_routes(use_cases.images, route_class),
         category_routes(use_cases.categories, route_class),
+        storefront_routes(use_cases.storefronts, route_class),
         favorite_routes(use_cases.favorites, use_cases.listings, route_class),
         health_routes(health, connections, route_class),
         metrics_routes(metrics.registry, route_class),

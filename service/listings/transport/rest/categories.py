@@ -29,7 +29,7 @@ def category_routes(categories: Categories, route_class: type[APIRoute]) -> APIR
     async def list_categories(
         lang: Language = None,
         parent_id: OptionalId = None,
-        everything: Everything = False,  # noqa: FBT002 - a query parameter, not an argument
+        everything: Everything = False,
     ) -> JSONResponse:
         """List active categories by sort order, then name: the roots, or the children of `parent_id`."""
         if parent_id is not None and everything:

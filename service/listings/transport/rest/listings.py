@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import JSONResponse, Response
 
 from listings.domain.listings import ListingChange, ListingFilter, NewListing, SourceType, Status
+from listings.domain.search import SearchQuery, Sort
 from listings.transport.render import json as render
 from listings.transport.rest import bodies, shapes
 from listings.transport.rest.access import acting_user, is_admin
@@ -25,11 +26,15 @@ from listings.transport.rest.parameters import (
 )
 from listings.transport.rest.route import CallOf
 from listings.usecases.listings import Listings
+from listings.usecases.search import Search
 
+Words = Annotated[
+    str, Query(max_length=200, description="Words to look for: at least 2 characters. `q` wins over `query`.")
+]
 Owner = Annotated[int | None, Query(ge=1, alias="user_id", description="Who offers it.")]
 
 
-def listing_routes(listings: Listings, route_class: type[APIRoute]) -> APIRouter:
+def listing_routes(listings: Listings, search: Search, route_class: type[APIRoute]) -> APIRouter:
     """`/api/v1/listings`."""
     router = APIRouter(prefix="/api/v1/listings", tags=["Listings"], route_class=route_class)
 
@@ -91,6 +96,40 @@ def listing_routes(listings: Listings, route_class: type[APIRoute]) -> APIRouter
         return JSONResponse(
             render.listing(created), 201, headers={"Location": f"/api/v1/listings/{created.id}"}
         )
+
+    # Before the path of one listing, or `search` would be read as an id.
+    @router.get("/search", name="SearchListings", response_model=shapes.Found, responses=refusals())
+    async def search_listings(
+        q: Words = "",
+        query: Words = "",
+        limit: Limit = 20,
+        offset: Offset = None,
+        page: PageNumber = None,
+        page_token: PageToken = "",
+        sort: Sort | None = None,
+        category_id: OptionalId = None,
+        storefront_id: OptionalId = None,
+        source_type: SourceType | None = None,
+        min_price: Price = None,
+        max_price: Price = None,
+        lang: Language = None,  # noqa: ARG001 - as above
+    ) -> JSONResponse:
+        """Find active public listings by words and filters; without words all that pass the filters."""
+        found = await search.search(
+            SearchQuery.checked(
+                q or query,
+                sort=sort or "",
+                category_id=category_id,
+                min_price=min_price,
+                max_price=max_price,
+                source_type=source_type,
+                storefront_id=storefront_id,
+            ),
+            limit=limit,
+            offset=offset_of(limit, offset, page),
+            token=page_token,
+        )
+        return JSONResponse({"data": render.listing_page(found)})
 
     @router.get("/{listing_id}", name="GetListing", response_model=shapes.Listing, responses=refusals(404))
     async def get_listing(listing_id: ListingId) -> JSONResponse:
