@@ -201,6 +201,26 @@ async def test_counting_takes_at_most_a_twentieth_of_the_time(service):
     assert (await categories.get(wanted)).listing_count == 1
 
 
+async def test_a_listing_counts_from_its_publication_to_its_deletion(service):
+    """On a clock that stands still counting takes no time, so that every write may be counted."""
+    service.app.use_cases.categories._clock = Clock()
+    asked = pb.CategoryIDRequest(category_id=await add_category(service.connections))
+
+    async def count() -> int:
+        return (await service.stub.GetCategory(asked)).category.listing_count
+
+    assert await count() == 0
+    new = pb.CreateListingRequest(
+        user_id=7, title="A chair", price=10, currency="RSD", category_id=asked.category_id, quantity=1
+    )
+    listing = (await service.stub.CreateListing(new)).listing.id
+    assert await count() == 0  # a draft
+    await service.stub.UpdateListing(pb.UpdateListingRequest(id=listing, user_id=7, status="active"))
+    assert await count() == 1
+    await service.stub.DeleteListing(pb.DeleteListingRequest(id=listing, user_id=7))
+    assert await count() == 0
+
+
 async def test_callers_that_come_together_share_one_read(service):
     clock = Clock()
     categories, _ = await make(service, clock, counting_takes=0.01)
