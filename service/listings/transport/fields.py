@@ -42,4 +42,7 @@ def rfc3339(moment: datetime) -> str:
     """A moment as the wire's string timestamps: UTC, whole seconds, `2026-11-22T23:08:30Z`."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    elif moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    # A page holds hundreds of moments: this is a fifth of strftime's time.
+    return f"{moment.isoformat(timespec='seconds')[:19]}Z"
