@@ -11,7 +11,20 @@ if TYPE_CHECKING:
 
 _LOCAL: Final = ("", "localhost", "127.0.0.1", "::1")
 _GUESSED_FIRST: Final = frozenset(
-    ["postgres", "password", "secret", "listings", "admin", "root", "test", "changeme", "123456", "qwerty", "listings_user", "listings_password"]
+    [
+        "postgres",
+        "password",
+        "secret",
+        "listings",
+        "admin",
+        "root",
+        "test",
+        "changeme",
+        "123456",
+        "qwerty",
+        "listings_user",
+        "listings_password",
+    ]
 )
 _SHORTEST_PASSWORD: Final = 12
 _GRACE_SECONDS: Final = 30.0

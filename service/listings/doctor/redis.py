@@ -32,21 +32,21 @@ async def check_redis(report: Report, settings: RedisSettings, *, production: bo
     )
     try:
         facts = await client.info("server")
-    except (AuthenticationError, NoPermissionError) as error:
-        report.warning(
-            "REDIS_PASSWORD",
-            f"Redis refuses the login: {error}",
-            why="The service would run without it: limits and caches in each process for itself.",
-            fix="Correct LISTINGS_REDIS_URL (redis://:password@host:port/0) or LISTINGS_REDIS_PASSWORD.",
-        )
-        return
     except (RedisError, OSError, TimeoutError) as error:
-        report.warning(
-            "REDIS_UNREACHABLE",
-            f"Redis does not answer: {str(error) or type(error).__name__}",
-            why="The service runs without it, as degraded: limits and caches in each process for itself.",
-            fix="Start it, correct LISTINGS_REDIS_URL, or unset it if you want none.",
-        )
+        if _is_about_login(error):
+            report.warning(
+                "REDIS_PASSWORD",
+                f"Redis refuses the login: {error}",
+                why="The service would run without it: limits and caches in each process for itself.",
+                fix="Correct LISTINGS_REDIS_URL (redis://:password@host:port/0) or LISTINGS_REDIS_PASSWORD.",
+            )
+        else:
+            report.warning(
+                "REDIS_UNREACHABLE",
+                f"Redis does not answer: {str(error) or type(error).__name__}",
+                why="The service runs without it, as degraded: limits and caches in each process for itself.",
+                fix="Start it, correct LISTINGS_REDIS_URL, or unset it if you want none.",
+            )
         return
     finally:
         await client.aclose()
@@ -68,3 +68,8 @@ async def check_redis(report: Report, settings: RedisSettings, *, production: bo
         )
     else:
         report.fine.append(f"Redis {version} answers")
+
+
+def _is_about_login(error: Exception) -> bool:
+    # The library's greeting fails before a missing password does, with an error of no class of its own.
+    return isinstance(error, AuthenticationError | NoPermissionError) or "authenticated" in str(error)

@@ -30,8 +30,9 @@ FROM unnest($1::text[]) AS wanted (name) ORDER BY wanted.name
 """
 _SEQUENCES: Final = """
 SELECT c.relname FROM pg_class AS c
-WHERE c.relkind = 'S' AND c.relnamespace = current_schema()::regnamespace
-    AND NOT has_sequence_privilege(c.oid, 'USAGE')
+WHERE c.relnamespace = current_schema()::regnamespace
+    -- CASE, because AND promises no order and the function fails on anything but a sequence.
+    AND CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(c.oid, 'USAGE') ELSE false END
 ORDER BY c.relname
 """
 _INVALID_INDEXES: Final = """

@@ -1,0 +1,121 @@
+"""Findings of `listings doctor` that settings alone give rise to; the database behind them is fine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from listings.doctor.examination import examine
+from listings.doctor.findings import Report, Severity
+from listings.doctor.production import check_production
+from listings.environment import settings_from_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SOUND = {
+    "LISTINGS_ENV": "production",
+    "LISTINGS_DATABASE_URL": "postgresql://listings_user:Vq3-long-enough@db.internal/listings_db?sslmode=verify-full",
+    "LISTINGS_AUTH_ENABLED": "true",
+    "LISTINGS_AUTH_PUBLIC_KEY_PATH": "public.pem",
+}
+
+
+def production(**changed: str) -> set[str]:
+    report = Report()
+    check_production(report, settings_from_environment({**SOUND, **changed}))
+    return {finding.code for finding in report.findings}
+
+
+async def dead_end(**environ: str) -> Report:
+    """Examine with a database that does not exist, for findings that come before it."""
+    return await examine({"LISTINGS_DB_HOST": "/nowhere", "LISTINGS_GRPC_PORT": "0", **environ})
+
+
+async def codes(**environ: str) -> set[str]:
+    return {finding.code for finding in (await dead_end(**environ)).findings}
+
+
+def test_a_sound_production_setup_has_no_finding():
+    assert production() == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "changed"),
+    [
+        ("ENVIRONMENT_NAME", {"LISTINGS_ENV": "staging"}),
+        ("AUTH_OFF", {"LISTINGS_AUTH_ENABLED": "false"}),
+        ("AUTH_SHARED_SECRET", {"LISTINGS_AUTH_HS256_SECRET": "x" * 40}),
+        ("DATABASE_PASSWORD_WEAK", {"LISTINGS_DATABASE_URL": "postgresql://u:postgres@db/x?sslmode=require"}),
+        (
+            "DATABASE_PASSWORD_WEAK",
+            {"LISTINGS_DATABASE_URL": "postgresql://listings_user:listings_user@db/x"},
+        ),
+        ("DATABASE_WITHOUT_PASSWORD", {"LISTINGS_DATABASE_URL": "postgresql://u@db/x?sslmode=require"}),
+        (
+            "DATABASE_PLAINTEXT",
+            {"LISTINGS_DATABASE_URL": "postgresql://u:Vq3-long-enough@db/x?sslmode=disable"},
+        ),
+        ("REDIS_WITHOUT_PASSWORD", {"LISTINGS_REDIS_URL": "redis://cache.internal:6379/0"}),
+        ("RATE_LIMIT_OFF", {"LISTINGS_RATE_LIMIT_ENABLED": "false"}),
+        ("CACHE_OFF", {"LISTINGS_CACHE_ENABLED": "false"}),
+        ("CACHE_OFF", {"LISTINGS_CACHE_TTL_SECONDS": "5ms"}),
+        ("CORS_INSECURE", {"LISTINGS_CORS_ALLOWED_ORIGINS": "http://shop.example.com"}),
+        ("CORS_INSECURE", {"LISTINGS_CORS_ALLOWED_ORIGINS": "https://localhost:3000"}),
+        ("LOG_LEVEL_DEBUG", {"LISTINGS_LOG_LEVEL": "debug"}),
+        ("DRAIN_TOO_LONG", {"LISTINGS_DRAIN_SECONDS": "5m"}),
+        ("DRAIN_WITHOUT_DELAY", {"LISTINGS_DRAIN_DELAY_SECONDS": "0"}),
+        ("QUEUE_RETENTION_SHORT", {"LISTINGS_MAINTENANCE_QUEUE_RETENTION_SECONDS": "1h"}),
+    ],
+)
+def test_what_must_not_go_live(code: str, changed: dict[str, str]):
+    assert code in production(**changed)
+
+
+async def test_value_that_cannot_be_used_ends_the_examination():
+    report = await dead_end(LISTINGS_HTTP_PORT="eighty")
+
+    assert [finding.code for finding in report.findings] == ["SETTING_INVALID"]
+    assert "LISTINGS_HTTP_PORT" in report.findings[0].what
+    assert report.worst is Severity.ERROR
+
+
+async def test_wildcard_origin_is_refused():
+    assert "SETTING_INVALID" in await codes(LISTINGS_CORS_ALLOWED_ORIGINS="*")
+
+
+async def test_misspelt_setting():
+    assert "SETTING_UNKNOWN" in await codes(LISTINGS_GRPC_PROT="50053")
+
+
+async def test_old_setting_that_does_nothing_any_more():
+    assert "SETTING_WITHOUT_EFFECT" in await codes(SVETULISTINGS_MINIO_BUCKET="images")
+
+
+async def test_old_name():
+    assert "SETTING_OLD_NAME" in await codes(SVETULISTINGS_GRPC_HOST="127.0.0.1")
+
+
+async def test_tokens_without_a_key():
+    assert "AUTH_WITHOUT_KEY" in await codes(LISTINGS_AUTH_ENABLED="true")
+
+
+async def test_key_file_is_missing(tmp_path: Path):
+    assert "AUTH_KEY_UNREADABLE" in await codes(
+        LISTINGS_AUTH_ENABLED="true", LISTINGS_AUTH_PUBLIC_KEY_PATH=str(tmp_path / "none.pem")
+    )
+
+
+@pytest.mark.parametrize("variable", ["LISTINGS_AUTH_PUBLIC_KEY_PATH", "LISTINGS_AUTH_JWKS_PATH"])
+async def test_key_file_holds_something_else(tmp_path: Path, variable: str):
+    path = tmp_path / "key"
+    path.write_text('{"keys": [{"kty": "nonsense"}]}' if "JWKS" in variable else "not a key")
+
+    assert "AUTH_KEY_INVALID" in await codes(**{"LISTINGS_AUTH_ENABLED": "true", variable: str(path)})
+
+
+async def test_secret_is_too_short():
+    assert "AUTH_SECRET_WEAK" in await codes(
+        LISTINGS_AUTH_REST_WRITES="true", LISTINGS_AUTH_HS256_SECRET="short"
+    )
