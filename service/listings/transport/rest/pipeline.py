@@ -10,8 +10,10 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 
 from listings.transport.call import Call
+from listings.transport.rest.refusals import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 # Where a request's Call is kept in its scope.
 CALL: Final = "listings.call"
+
+# Request line and headers together. A bearer token of the longest kind (8 KiB) leaves room for more.
+LARGEST_HEAD_BYTES: Final = 32 * 1024
 
 # Methods as label values; whatever else clients invent is one series.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -73,6 +78,10 @@ class Pipeline:
             await send(message)
 
         try:
+            if _head_bytes(scope) > LARGEST_HEAD_BYTES:
+                too_large = HTTPException(431, f"address and headers exceed {LARGEST_HEAD_BYTES} bytes")
+                await refusal(too_large, call)(inner, receive, answer)
+                return
             await self._app(inner, self._bounded(receive), answer)
         finally:
             route = inner.get("route")
@@ -97,3 +106,8 @@ class Pipeline:
             return message
 
         return bounded
+
+
+def _head_bytes(scope: Scope) -> int:
+    address = len(scope["raw_path"]) + len(scope["query_string"])
+    return address + sum(len(name) + len(value) for name, value in scope["headers"])

@@ -33,6 +33,7 @@ _HTTP_REASONS: Final = {
     408: "BODY_TIMEOUT",
     413: "BODY_TOO_LARGE",
     415: "CONTENT_TYPE",
+    431: "HEAD_TOO_LARGE",
 }
 # Refused before the body was read to its end: the connection is of no further use.
 _UNREAD: Final = frozenset({408, 413})

@@ -15,6 +15,8 @@ import uvicorn
 from uvicorn.lifespan.off import LifespanOff
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from listings.transport.rest.pipeline import LARGEST_HEAD_BYTES
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 HEAD_SECONDS: Final = 15.0
 # Longer than the idle time of common balancers (60 s), so that they close first and never race us.
 KEEP_ALIVE_SECONDS: Final = 75
-# Request line and headers together. A bearer token of the longest kind (8 KiB) leaves room for more.
-LARGEST_HEAD_BYTES: Final = 32 * 1024
 # Connections the kernel may queue: a burst of new clients should not see resets.
 BACKLOG: Final = 2048
 
@@ -87,7 +87,7 @@ class HttpServer:
                 proxy_headers=False,  # the rate limiter alone judges forwarded headers
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
-                h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
+                h11_max_incomplete_event_size=2 * LARGEST_HEAD_BYTES,  # the pipeline refuses in words before
                 backlog=BACKLOG,
             )
         )
