@@ -100,7 +100,7 @@ class GetUserFavoritesRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     user_id: _builtins.int
     limit: _builtins.int
-    """Page size. 0 or less: everything."""
+    """Page size. 0 or less: everything. More than 1000: 1000."""
     offset: _builtins.int
     """Rows to skip. Heeded only together with a limit."""
     page_token: _builtins.str

@@ -167,7 +167,7 @@ class AddImageRequest(_message.Message):
     MIME_TYPE_FIELD_NUMBER: _builtins.int
     listing_id: _builtins.int
     url: _builtins.str
-    """Where the image is served from. Must not be empty; it is not fetched."""
+    """Where the image is served from. 1..2048 characters; it is not fetched."""
     storage_path: _builtins.str
     thumbnail_url: _builtins.str
     display_order: _builtins.int

@@ -145,16 +145,19 @@ class VariantInput(_message.Message):
     IMAGE_URL_FIELD_NUMBER: _builtins.int
     IS_ACTIVE_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
-    """Unique over all variants."""
+    """At most 100 characters, unique over all variants. Empty: none."""
     price: _builtins.float
     """0 or more. Absent: the listing's price holds."""
     stock: _builtins.int
     """0 or more. Absent: 0."""
     image_url: _builtins.str
+    """At most 2048 characters."""
     is_active: _builtins.bool
     """Creates are active in any case, since absent and false look alike here."""
     @_builtins.property
-    def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """At most 50, with names up to 100 and values up to 1000 characters."""
+
     def __init__(
         self,
         *,
@@ -266,11 +269,12 @@ class UpdateVariantRequest(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
     variant_id: _builtins.int
     sku: _builtins.str
-    """Unique over all variants."""
+    """At most 100 characters, unique over all variants. Empty: none."""
     price: _builtins.float
     stock: _builtins.int
     """The new absolute count, 0 or more."""
     image_url: _builtins.str
+    """At most 2048 characters. Empty: none."""
     is_active: _builtins.bool
     @_builtins.property
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:

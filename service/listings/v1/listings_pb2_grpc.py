@@ -541,6 +541,9 @@ class ListingsServiceServicer:
 
     def GetAllCategories(self, request, context):
         """Returns every active category, flat, by sort_order, then name.
+
+        In this and the other category calls listing_count may be up to 2 seconds behind; all counts of one
+        answer are of one moment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -575,7 +578,7 @@ class ListingsServiceServicer:
     def GetFavoritedUsers(self, request, context):
         """---- Favorites ----
 
-        Returns the users who keep a listing as a favorite, ids ascending. An unknown listing has none.
+        Returns the users who keep a listing as a favorite, ids ascending. An unknown or deleted listing has none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -605,9 +608,10 @@ class ListingsServiceServicer:
     def GetUserFavorites(self, request, context):
         """Returns the ids of a user's favorite listings, latest favorite first.
 
-        With limit 0 or less everything is returned, as clients of old expect, and offset is ignored.
+        With limit 0 or less everything is returned, as clients of old expect, and offset is ignored. Favorites
+        of deleted listings are neither shown nor counted.
 
-        Errors: INVALID_ARGUMENT for a foreign page_token.
+        Errors: INVALID_ARGUMENT for a negative offset beside a limit, a foreign page_token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -657,8 +661,10 @@ class ListingsServiceServicer:
 
         Not idempotent, but a repeated call meets the first one's SKUs.
 
-        Errors: INVALID_ARGUMENT for a negative price or stock; NOT_FOUND "listing not found"; ALREADY_EXISTS
-        "variants.sku_duplicate".
+        Opening stock is written to the inventory ledger.
+
+        Errors: INVALID_ARGUMENT for more than 1000 variants, a negative price or stock; NOT_FOUND "listing not
+        found"; ALREADY_EXISTS "variants.sku_duplicate".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -684,7 +690,8 @@ class ListingsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteVariant(self, request, context):
-        """Removes a variant for good.
+        """Removes a variant for good; stock it had is written off in the inventory ledger. When it was the default,
+        the variant with the lowest id becomes it; when it was the last, the listing is one without variants.
 
         A second call is NOT_FOUND.
 
@@ -698,7 +705,8 @@ class ListingsServiceServicer:
         """---- Search index maintenance ----
 
         Returns the next batch of active undeleted listings with an id above last_id, ids ascending, for a job
-        that walks all of them: pass next_cursor as the next last_id until it is absent.
+        that walks all of them: pass next_cursor as the next last_id until it is absent. A batch of very large
+        listings is cut below batch_size, so that it stays under the 4 MiB that clients receive by default.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -709,6 +717,8 @@ class ListingsServiceServicer:
         error.
 
         Idempotent.
+
+        Errors: INVALID_ARGUMENT for more than 10000 ids, or one of 0 or less.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -275,7 +275,11 @@ class ListingsServiceStub:
     Returns the active categories without a parent, by sort_order, then name.
     """
     GetAllCategories: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _categories_pb2.CategoriesResponse]
-    """Returns every active category, flat, by sort_order, then name."""
+    """Returns every active category, flat, by sort_order, then name.
+
+    In this and the other category calls listing_count may be up to 2 seconds behind; all counts of one
+    answer are of one moment.
+    """
     GetPopularCategories: _grpc.UnaryUnaryMultiCallable[_categories_pb2.PopularCategoriesRequest, _categories_pb2.CategoriesResponse]
     """Returns the active categories with the most active undeleted listings, most first, then by name."""
     GetCategory: _grpc.UnaryUnaryMultiCallable[_categories_pb2.CategoryIDRequest, _categories_pb2.CategoryResponse]
@@ -292,7 +296,7 @@ class ListingsServiceStub:
     GetFavoritedUsers: _grpc.UnaryUnaryMultiCallable[_listings_pb2.ListingIDRequest, _favorites_pb2.UserIDsResponse]
     """---- Favorites ----
 
-    Returns the users who keep a listing as a favorite, ids ascending. An unknown listing has none.
+    Returns the users who keep a listing as a favorite, ids ascending. An unknown or deleted listing has none.
     """
     AddToFavorites: _grpc.UnaryUnaryMultiCallable[_favorites_pb2.AddToFavoritesRequest, _empty_pb2.Empty]
     """Makes a listing a favorite of a user and counts it in the listing's favorites_count, in one
@@ -310,9 +314,10 @@ class ListingsServiceStub:
     GetUserFavorites: _grpc.UnaryUnaryMultiCallable[_favorites_pb2.GetUserFavoritesRequest, _favorites_pb2.GetUserFavoritesResponse]
     """Returns the ids of a user's favorite listings, latest favorite first.
 
-    With limit 0 or less everything is returned, as clients of old expect, and offset is ignored.
+    With limit 0 or less everything is returned, as clients of old expect, and offset is ignored. Favorites
+    of deleted listings are neither shown nor counted.
 
-    Errors: INVALID_ARGUMENT for a foreign page_token.
+    Errors: INVALID_ARGUMENT for a negative offset beside a limit, a foreign page_token.
     """
     IsFavorite: _grpc.UnaryUnaryMultiCallable[_favorites_pb2.IsFavoriteRequest, _favorites_pb2.IsFavoriteResponse]
     """Tells whether a listing is a favorite of a user. False for anything unknown."""
@@ -341,8 +346,10 @@ class ListingsServiceStub:
 
     Not idempotent, but a repeated call meets the first one's SKUs.
 
-    Errors: INVALID_ARGUMENT for a negative price or stock; NOT_FOUND "listing not found"; ALREADY_EXISTS
-    "variants.sku_duplicate".
+    Opening stock is written to the inventory ledger.
+
+    Errors: INVALID_ARGUMENT for more than 1000 variants, a negative price or stock; NOT_FOUND "listing not
+    found"; ALREADY_EXISTS "variants.sku_duplicate".
     """
     GetVariants: _grpc.UnaryUnaryMultiCallable[_listings_pb2.ListingIDRequest, _listing_variants_pb2.VariantsResponse]
     """Returns the variants of a listing, ids ascending. An unknown listing has none."""
@@ -355,7 +362,8 @@ class ListingsServiceStub:
     "variants.sku_duplicate".
     """
     DeleteVariant: _grpc.UnaryUnaryMultiCallable[_listing_variants_pb2.VariantIDRequest, _empty_pb2.Empty]
-    """Removes a variant for good.
+    """Removes a variant for good; stock it had is written off in the inventory ledger. When it was the default,
+    the variant with the lowest id becomes it; when it was the last, the listing is one without variants.
 
     A second call is NOT_FOUND.
 
@@ -365,13 +373,16 @@ class ListingsServiceStub:
     """---- Search index maintenance ----
 
     Returns the next batch of active undeleted listings with an id above last_id, ids ascending, for a job
-    that walks all of them: pass next_cursor as the next last_id until it is absent.
+    that walks all of them: pass next_cursor as the next last_id until it is absent. A batch of very large
+    listings is cut below batch_size, so that it stays under the 4 MiB that clients receive by default.
     """
     ResetReindexFlags: _grpc.UnaryUnaryMultiCallable[_reindex_pb2.ResetFlagsRequest, _empty_pb2.Empty]
     """Marks the waiting search index work of these listings as done. An empty list and unknown ids are no
     error.
 
     Idempotent.
+
+    Errors: INVALID_ARGUMENT for more than 10000 ids, or one of 0 or less.
     """
     SyncDiscounts: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _empty_pb2.Empty]
     """Does nothing and succeeds. Old clients call it; there are no discounts in this service to synchronize."""
@@ -758,7 +769,11 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     Returns the active categories without a parent, by sort_order, then name.
     """
     GetAllCategories: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _categories_pb2.CategoriesResponse]  # type: ignore[assignment]
-    """Returns every active category, flat, by sort_order, then name."""
+    """Returns every active category, flat, by sort_order, then name.
+
+    In this and the other category calls listing_count may be up to 2 seconds behind; all counts of one
+    answer are of one moment.
+    """
     GetPopularCategories: _aio.UnaryUnaryMultiCallable[_categories_pb2.PopularCategoriesRequest, _categories_pb2.CategoriesResponse]  # type: ignore[assignment]
     """Returns the active categories with the most active undeleted listings, most first, then by name."""
     GetCategory: _aio.UnaryUnaryMultiCallable[_categories_pb2.CategoryIDRequest, _categories_pb2.CategoryResponse]  # type: ignore[assignment]
@@ -775,7 +790,7 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     GetFavoritedUsers: _aio.UnaryUnaryMultiCallable[_listings_pb2.ListingIDRequest, _favorites_pb2.UserIDsResponse]  # type: ignore[assignment]
     """---- Favorites ----
 
-    Returns the users who keep a listing as a favorite, ids ascending. An unknown listing has none.
+    Returns the users who keep a listing as a favorite, ids ascending. An unknown or deleted listing has none.
     """
     AddToFavorites: _aio.UnaryUnaryMultiCallable[_favorites_pb2.AddToFavoritesRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Makes a listing a favorite of a user and counts it in the listing's favorites_count, in one
@@ -793,9 +808,10 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     GetUserFavorites: _aio.UnaryUnaryMultiCallable[_favorites_pb2.GetUserFavoritesRequest, _favorites_pb2.GetUserFavoritesResponse]  # type: ignore[assignment]
     """Returns the ids of a user's favorite listings, latest favorite first.
 
-    With limit 0 or less everything is returned, as clients of old expect, and offset is ignored.
+    With limit 0 or less everything is returned, as clients of old expect, and offset is ignored. Favorites
+    of deleted listings are neither shown nor counted.
 
-    Errors: INVALID_ARGUMENT for a foreign page_token.
+    Errors: INVALID_ARGUMENT for a negative offset beside a limit, a foreign page_token.
     """
     IsFavorite: _aio.UnaryUnaryMultiCallable[_favorites_pb2.IsFavoriteRequest, _favorites_pb2.IsFavoriteResponse]  # type: ignore[assignment]
     """Tells whether a listing is a favorite of a user. False for anything unknown."""
@@ -824,8 +840,10 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
 
     Not idempotent, but a repeated call meets the first one's SKUs.
 
-    Errors: INVALID_ARGUMENT for a negative price or stock; NOT_FOUND "listing not found"; ALREADY_EXISTS
-    "variants.sku_duplicate".
+    Opening stock is written to the inventory ledger.
+
+    Errors: INVALID_ARGUMENT for more than 1000 variants, a negative price or stock; NOT_FOUND "listing not
+    found"; ALREADY_EXISTS "variants.sku_duplicate".
     """
     GetVariants: _aio.UnaryUnaryMultiCallable[_listings_pb2.ListingIDRequest, _listing_variants_pb2.VariantsResponse]  # type: ignore[assignment]
     """Returns the variants of a listing, ids ascending. An unknown listing has none."""
@@ -838,7 +856,8 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     "variants.sku_duplicate".
     """
     DeleteVariant: _aio.UnaryUnaryMultiCallable[_listing_variants_pb2.VariantIDRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Removes a variant for good.
+    """Removes a variant for good; stock it had is written off in the inventory ledger. When it was the default,
+    the variant with the lowest id becomes it; when it was the last, the listing is one without variants.
 
     A second call is NOT_FOUND.
 
@@ -848,13 +867,16 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     """---- Search index maintenance ----
 
     Returns the next batch of active undeleted listings with an id above last_id, ids ascending, for a job
-    that walks all of them: pass next_cursor as the next last_id until it is absent.
+    that walks all of them: pass next_cursor as the next last_id until it is absent. A batch of very large
+    listings is cut below batch_size, so that it stays under the 4 MiB that clients receive by default.
     """
     ResetReindexFlags: _aio.UnaryUnaryMultiCallable[_reindex_pb2.ResetFlagsRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Marks the waiting search index work of these listings as done. An empty list and unknown ids are no
     error.
 
     Idempotent.
+
+    Errors: INVALID_ARGUMENT for more than 10000 ids, or one of 0 or less.
     """
     SyncDiscounts: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _empty_pb2.Empty]  # type: ignore[assignment]
     """Does nothing and succeeds. Old clients call it; there are no discounts in this service to synchronize."""
@@ -1316,7 +1338,11 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _empty_pb2.Empty,
         context: _ServicerContext,
     ) -> _typing.Union[_categories_pb2.CategoriesResponse, _abc.Awaitable[_categories_pb2.CategoriesResponse]]:
-        """Returns every active category, flat, by sort_order, then name."""
+        """Returns every active category, flat, by sort_order, then name.
+
+        In this and the other category calls listing_count may be up to 2 seconds behind; all counts of one
+        answer are of one moment.
+        """
 
     @_abc_1.abstractmethod
     def GetPopularCategories(
@@ -1357,7 +1383,7 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_favorites_pb2.UserIDsResponse, _abc.Awaitable[_favorites_pb2.UserIDsResponse]]:
         """---- Favorites ----
 
-        Returns the users who keep a listing as a favorite, ids ascending. An unknown listing has none.
+        Returns the users who keep a listing as a favorite, ids ascending. An unknown or deleted listing has none.
         """
 
     @_abc_1.abstractmethod
@@ -1393,9 +1419,10 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_favorites_pb2.GetUserFavoritesResponse, _abc.Awaitable[_favorites_pb2.GetUserFavoritesResponse]]:
         """Returns the ids of a user's favorite listings, latest favorite first.
 
-        With limit 0 or less everything is returned, as clients of old expect, and offset is ignored.
+        With limit 0 or less everything is returned, as clients of old expect, and offset is ignored. Favorites
+        of deleted listings are neither shown nor counted.
 
-        Errors: INVALID_ARGUMENT for a foreign page_token.
+        Errors: INVALID_ARGUMENT for a negative offset beside a limit, a foreign page_token.
         """
 
     @_abc_1.abstractmethod
@@ -1454,8 +1481,10 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Not idempotent, but a repeated call meets the first one's SKUs.
 
-        Errors: INVALID_ARGUMENT for a negative price or stock; NOT_FOUND "listing not found"; ALREADY_EXISTS
-        "variants.sku_duplicate".
+        Opening stock is written to the inventory ledger.
+
+        Errors: INVALID_ARGUMENT for more than 1000 variants, a negative price or stock; NOT_FOUND "listing not
+        found"; ALREADY_EXISTS "variants.sku_duplicate".
         """
 
     @_abc_1.abstractmethod
@@ -1486,7 +1515,8 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _listing_variants_pb2.VariantIDRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Removes a variant for good.
+        """Removes a variant for good; stock it had is written off in the inventory ledger. When it was the default,
+        the variant with the lowest id becomes it; when it was the last, the listing is one without variants.
 
         A second call is NOT_FOUND.
 
@@ -1502,7 +1532,8 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         """---- Search index maintenance ----
 
         Returns the next batch of active undeleted listings with an id above last_id, ids ascending, for a job
-        that walks all of them: pass next_cursor as the next last_id until it is absent.
+        that walks all of them: pass next_cursor as the next last_id until it is absent. A batch of very large
+        listings is cut below batch_size, so that it stays under the 4 MiB that clients receive by default.
         """
 
     @_abc_1.abstractmethod
@@ -1515,6 +1546,8 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         error.
 
         Idempotent.
+
+        Errors: INVALID_ARGUMENT for more than 10000 ids, or one of 0 or less.
         """
 
     @_abc_1.abstractmethod
