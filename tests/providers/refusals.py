@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -10,7 +11,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -22,6 +23,15 @@ async def refused(call: Awaitable[Any]) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return caught.value
+
+
+@contextmanager
+def refusing(code: grpc.StatusCode, text: str) -> Iterator[pytest.ExceptionInfo[grpc.aio.AioRpcError]]:
+    """Hold the block to end in this status, with this in its text."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        yield caught
+    assert caught.value.code() is code, caught.value
+    assert text in (caught.value.details() or "")
 
 
 def fields_of(error: grpc.aio.AioRpcError) -> list[str]:
