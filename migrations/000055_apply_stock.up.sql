@@ -17,8 +17,8 @@
 --
 -- Why a function: deciding needs to see locked rows, and a trip between locking and writing would hold the locks for
 -- that long. One statement, one trip, one commit for a whole batch of orders.
--- Why planner settings: every access is by key. The statistics of a table that was empty a minute ago must not talk the
--- planner into reading all of it.
+-- Why planner settings and OFFSET 0: every access is by one key. The statistics of a table that was empty a minute ago
+-- must not talk the planner into reading all of it, or into another index.
 --
 -- Locks: creates a function only.
 
@@ -35,8 +35,6 @@ CREATE FUNCTION listings_apply_stock(
     SET plan_cache_mode = force_generic_plan
     SET jit = off
     SET enable_seqscan = off
-    SET enable_hashjoin = off
-    SET enable_mergejoin = off
     AS $$
 #variable_conflict use_column
 DECLARE
@@ -50,7 +48,6 @@ DECLARE
     lasts      int[];      -- the last item of the same request
     absences   text[];     -- what is missing, for all kinds but a rollback
     gone       text[];     -- what is missing, for a rollback: deleted products get their stock back too
-    order_seen boolean[];  -- whether any line of the order was ever taken
     key_digest text[];     -- the digest of the request that used the key
     first_before int[];    -- what the first use of the key did to this item
     first_after  int[];
@@ -105,15 +102,40 @@ BEGIN
     END IF;
 
     -- A new statement sees what was committed while the locks were waited for.
+    WITH item AS MATERIALIZED (
+        SELECT row_number() OVER (ORDER BY line.request, min(line.position)) AS number,
+            line.request, line.product, line.variant, sum(line.quantity) AS quantity,
+            min(line.reason) AS reason, min(line.note) AS notes,
+            order_ids[line.request] COLLATE "C" AS order_id, keys[line.request] COLLATE "C" AS key
+        FROM unnest(line_requests, line_products, line_variants, line_quantities, line_reasons, line_notes)
+            WITH ORDINALITY AS line (request, product, variant, quantity, reason, note, position)
+        GROUP BY line.request, line.product, line.variant
+    ), earlier AS MATERIALIZED (
+        SELECT asked.order_id, m.*
+        FROM (SELECT DISTINCT order_id FROM item WHERE order_id IS NOT NULL) AS asked
+        CROSS JOIN LATERAL (
+            SELECT listing_id AS product, coalesce(variant_id, 0) AS variant, movement_type, quantity,
+                stock_before, stock_after
+            FROM inventory_movements WHERE order_id = asked.order_id COLLATE "default" OFFSET 0
+        ) AS m
+    ), used AS MATERIALIZED (
+        SELECT asked.key, m.*
+        FROM (SELECT DISTINCT key FROM item WHERE key IS NOT NULL) AS asked
+        CROSS JOIN LATERAL (
+            SELECT listing_id AS product, coalesce(variant_id, 0) AS variant, stock_before, stock_after,
+                coalesce(metadata ->> 'request', '') AS digest
+            FROM inventory_movements WHERE idempotency_key = asked.key COLLATE "default" OFFSET 0
+        ) AS m
+    )
     SELECT array_agg(n.request), array_agg(n.product), array_agg(n.variant), array_agg(n.quantity),
         array_agg(n.reason), array_agg(n.notes), array_agg(n.last), array_agg(n.slot), array_agg(n.claim),
         array_agg(n.stock), array_agg(n.absence), array_agg(n.gone),
         array_agg(n.taken), array_agg(n.taken_before), array_agg(n.taken_after), array_agg(n.given),
-        array_agg(n.order_seen), array_agg(n.key_digest), array_agg(n.first_before), array_agg(n.first_after),
+        array_agg(n.key_digest), array_agg(n.first_before), array_agg(n.first_after),
         array_agg(NULL::text), array_agg(NULL::int), array_agg(false)
     INTO requests, products, variants, quantities, reasons, notes, lasts, slots, claims,
         stock, absences, gone, taken, taken_before, taken_after, given,
-        order_seen, key_digest, first_before, first_after, outcomes, befores, unseens
+        key_digest, first_before, first_after, outcomes, befores, unseens
     FROM (
         SELECT item.*,
             (max(item.number) OVER (PARTITION BY item.request))::int AS last,
@@ -122,39 +144,26 @@ BEGIN
             CASE WHEN item.variant = 0 THEN l.quantity ELSE v.stock_quantity END AS stock,
             CASE WHEN l.id IS NULL THEN 'product_not_found'
                 WHEN item.variant > 0 AND v.id IS NULL THEN 'variant_not_found' END AS gone,
-            CASE WHEN l.id IS NULL OR l.is_deleted OR l.deleted_at IS NOT NULL
-                    OR l.storefront_id <> storefronts[item.request]
+            CASE WHEN l.id IS NULL OR l.deleted OR l.storefront_id <> storefronts[item.request]
                     OR (l.storefront_id IS NULL AND storefronts[item.request] IS NOT NULL) THEN 'product_not_found'
                 WHEN item.variant > 0 AND v.id IS NULL THEN 'variant_not_found' END AS absence,
             take.quantity AS taken, take.stock_before AS taken_before, take.stock_after AS taken_after,
             give.quantity AS given,
-            item.kind = 'rollback' AND EXISTS (
-                SELECT FROM inventory_movements AS seen
-                WHERE seen.order_id = item.order_id AND seen.movement_type = 'decrement') AS order_seen,
-            CASE WHEN item.key IS NOT NULL THEN (
-                SELECT coalesce(used.metadata ->> 'request', '') FROM inventory_movements AS used
-                WHERE used.idempotency_key = item.key LIMIT 1) END AS key_digest,
+            (SELECT used.digest FROM used WHERE used.key = item.key LIMIT 1) AS key_digest,
             did.stock_before AS first_before, did.stock_after AS first_after
-        FROM (
-            SELECT row_number() OVER (ORDER BY line.request, min(line.position)) AS number,
-                line.request, line.product, line.variant, sum(line.quantity) AS quantity,
-                min(line.reason) AS reason, min(line.note) AS notes,
-                kinds[line.request] AS kind, order_ids[line.request] AS order_id, keys[line.request] AS key
-            FROM unnest(line_requests, line_products, line_variants, line_quantities, line_reasons, line_notes)
-                WITH ORDINALITY AS line (request, product, variant, quantity, reason, note, position)
-            GROUP BY line.request, line.product, line.variant
-        ) AS item
-        LEFT JOIN listings AS l ON l.id = item.product AND l.source_type = 'b2c'
-        LEFT JOIN product_variants AS v ON v.id = item.variant AND v.product_id = item.product
-        LEFT JOIN inventory_movements AS take
-            ON take.order_id = item.order_id AND take.listing_id = item.product
-            AND coalesce(take.variant_id, 0) = item.variant AND take.movement_type = 'decrement'
-        LEFT JOIN inventory_movements AS give
-            ON give.order_id = item.order_id AND give.listing_id = item.product
-            AND coalesce(give.variant_id, 0) = item.variant AND give.movement_type = 'rollback'
-        LEFT JOIN inventory_movements AS did
-            ON did.idempotency_key = item.key AND did.listing_id = item.product
-            AND coalesce(did.variant_id, 0) = item.variant
+        FROM item
+        LEFT JOIN LATERAL (
+            SELECT id, quantity, storefront_id, is_deleted OR deleted_at IS NOT NULL AS deleted
+            FROM listings WHERE id = item.product AND source_type = 'b2c' OFFSET 0
+        ) AS l ON true
+        LEFT JOIN LATERAL (
+            SELECT id, product_id, stock_quantity FROM product_variants WHERE id = item.variant OFFSET 0
+        ) AS v ON item.variant > 0 AND v.product_id = l.id
+        LEFT JOIN earlier AS take ON take.order_id = item.order_id AND take.product = item.product
+            AND take.variant = item.variant AND take.movement_type = 'decrement'
+        LEFT JOIN earlier AS give ON give.order_id = item.order_id AND give.product = item.product
+            AND give.variant = item.variant AND give.movement_type = 'rollback'
+        LEFT JOIN used AS did ON did.key = item.key AND did.product = item.product AND did.variant = item.variant
         ORDER BY item.number
     ) AS n;
     afters := befores;
@@ -237,7 +246,9 @@ BEGIN
             ELSIF taken[claim] < quantities[i] THEN
                 outcomes[i] := 'more_than_taken';
                 knowns[i] := taken[claim];
-            ELSIF taken[claim] IS NULL AND (order_seen[i] OR order_id = ANY (taken_orders)) THEN
+            ELSIF taken[claim] IS NULL AND (order_id = ANY (taken_orders) OR EXISTS (
+                SELECT FROM inventory_movements AS m WHERE m.order_id = order_ids[requests[i]] AND m.movement_type = 'decrement'
+            )) THEN
                 outcomes[i] := 'more_than_taken';
                 knowns[i] := 0;
             ELSIF taken[claim] IS NULL AND refuse_unseen THEN
