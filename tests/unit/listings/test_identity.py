@@ -28,7 +28,7 @@ PUBLIC_PEM = KEY.public_key().public_bytes(
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    whole = {"sub": "7", "exp": int(time.time()) + 60, "iss": "sve", "aud": "listings", **changes}
+    whole = {"sub": "7", "exp": int(time.time()) + 3600, "iss": "sve", "aud": "listings", **changes}
     return {name: value for name, value in whole.items() if value is not None}
 
 
