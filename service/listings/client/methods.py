@@ -164,7 +164,7 @@ class AsyncMethods(ABC):
         return await self.ask("UpdateVariant", request, empty_pb2.Empty, deadline=deadline)
 
     async def delete_variant(self, request: pb.VariantIDRequest, *, deadline: float | None = None) -> empty_pb2.Empty:
-        """Removes a variant for good."""
+        """Removes a variant for good; stock it had is written off in the inventory ledger."""
         return await self.ask("DeleteVariant", request, empty_pb2.Empty, deadline=deadline)
 
     async def get_listings_for_reindex(self, request: pb.ReindexRequest, *, deadline: float | None = None) -> pb.ListingsResponse:
@@ -232,7 +232,7 @@ class AsyncMethods(ABC):
         return await self.ask("BulkCreateProducts", request, pb.BulkCreateProductsResponse, deadline=deadline)
 
     async def bulk_update_products(self, request: pb.BulkUpdateProductsRequest, *, deadline: float | None = None) -> pb.BulkUpdateProductsResponse:
-        """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct."""
+        """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct, one after the other."""
         return await self.ask("BulkUpdateProducts", request, pb.BulkUpdateProductsResponse, deadline=deadline)
 
     async def bulk_delete_products(self, request: pb.BulkDeleteProductsRequest, *, deadline: float | None = None) -> pb.BulkDeleteProductsResponse:
@@ -392,7 +392,7 @@ class SyncMethods(ABC):
         return self.ask("UpdateVariant", request, empty_pb2.Empty, deadline=deadline)
 
     def delete_variant(self, request: pb.VariantIDRequest, *, deadline: float | None = None) -> empty_pb2.Empty:
-        """Removes a variant for good."""
+        """Removes a variant for good; stock it had is written off in the inventory ledger."""
         return self.ask("DeleteVariant", request, empty_pb2.Empty, deadline=deadline)
 
     def get_listings_for_reindex(self, request: pb.ReindexRequest, *, deadline: float | None = None) -> pb.ListingsResponse:
@@ -460,7 +460,7 @@ class SyncMethods(ABC):
         return self.ask("BulkCreateProducts", request, pb.BulkCreateProductsResponse, deadline=deadline)
 
     def bulk_update_products(self, request: pb.BulkUpdateProductsRequest, *, deadline: float | None = None) -> pb.BulkUpdateProductsResponse:
-        """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct."""
+        """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct, one after the other."""
         return self.ask("BulkUpdateProducts", request, pb.BulkUpdateProductsResponse, deadline=deadline)
 
     def bulk_delete_products(self, request: pb.BulkDeleteProductsRequest, *, deadline: float | None = None) -> pb.BulkDeleteProductsResponse:

@@ -114,7 +114,7 @@ _WRITE = {
     "CreateProduct": ("NOT_FOUND", "ALREADY_EXISTS"),
     "UpdateProduct": ("NOT_FOUND", "ALREADY_EXISTS"),
     "DeleteProduct": ("NOT_FOUND", "FAILED_PRECONDITION"),
-    "BulkCreateProducts": (),
+    "BulkCreateProducts": ("NOT_FOUND",),
     "BulkUpdateProducts": (),
     "BulkDeleteProducts": (),
     "CreateProductVariant": ("NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"),

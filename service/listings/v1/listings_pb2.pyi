@@ -709,7 +709,7 @@ class SearchListingsRequest(_message.Message):
     SOURCE_TYPE_FIELD_NUMBER: _builtins.int
     STOREFRONT_ID_FIELD_NUMBER: _builtins.int
     query: _builtins.str
-    """Words to look for in title and description: empty, or at least 2 characters. Empty: every active
+    """Words to look for in title and description: empty, or 2 to 200 characters. Empty: every active
     listing that passes the filters.
     """
     category_id: _builtins.int

@@ -450,14 +450,14 @@ class ListingsServiceServicer:
     def SearchListings(self, request, context):
         """Finds active, public, undeleted listings by words in title and description and by filters.
 
-        Words are matched in English, Russian and Serbian (both scripts), the last one also as a prefix. Where
-        the database has pg_trgm, misspelt words find their neighbours; without it only exact words and
-        prefixes do.
+        Words are matched in English, Russian and Serbian (both scripts), the last one also as a prefix. All
+        must occur. Where nothing is spelled as asked, listings whose titles have words spelled alike are
+        found instead.
 
-        Ordered as `sort` says; equal relevance by newest.
+        Ordered as `sort` says; equal relevance by newest, equal prices by id.
 
-        Errors: INVALID_ARGUMENT for a query of 1 character, limit outside 1..100, negative offset, min_price
-        above max_price, an unknown sort or source_type, a foreign page_token.
+        Errors: INVALID_ARGUMENT for a query of 1 character or more than 200, limit outside 1..100, negative
+        offset, min_price above max_price, an unknown sort or source_type, a foreign page_token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -862,8 +862,9 @@ class ListingsServiceServicer:
         Not idempotent, except that a repeated SKU is refused.
 
         Errors: INVALID_ARGUMENT for a limit that CreateProductRequest names (the text names the field);
-        NOT_FOUND "products.invalid_category_id"; ALREADY_EXISTS "products.sku_duplicate" when the storefront
-        has an undeleted product with this SKU.
+        NOT_FOUND "products.invalid_category_id" for a category that is unknown or inactive, "storefront not
+        found"; ALREADY_EXISTS "products.sku_duplicate" when the storefront has an undeleted product with this
+        SKU.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -871,7 +872,8 @@ class ListingsServiceServicer:
 
     def UpdateProduct(self, request, context):
         """Changes a product. Without update_mask every field that is present is written. With one, only the
-        fields it names are written, and a field that is present but not named is ignored.
+        fields it names are written: a field that is present but not named is ignored, and one that is named but
+        absent stays as it is. An empty sku, barcode, individual_address or location_privacy removes it.
 
         Idempotent.
 
@@ -885,7 +887,8 @@ class ListingsServiceServicer:
 
     def DeleteProduct(self, request, context):
         """Deletes a product. Soft (the default): no read shows it any more, its row stays. Hard: the row, its
-        variants and its images are gone for good. Inventory movements survive both.
+        variants and its images are gone for good, also when it was soft deleted before; an `out` movement with
+        the reason `product_deleted` tells where the stock went. Inventory movements survive both.
 
         A second call is NOT_FOUND.
 
@@ -902,24 +905,25 @@ class ListingsServiceServicer:
         Creates up to 1000 products of one storefront in one transaction. A bad item is left out and reported
         in errors; the good ones are created.
 
-        Of several items with one SKU the first is kept. Each error names the item by index and has an
-        error_code: products.sku_duplicate, products.invalid_category_id or products.validation_failed. Rules
-        per item are those of CreateProduct, except that has_variants is always false. successful_count and
-        failed_count add up to the number of items.
+        Of several good items with one SKU the first is kept. Each error names the item by index and has an
+        error_code: products.sku_duplicate, products.invalid_category_id, products.invalid_attributes or
+        products.validation_failed. Rules per item are those of CreateProduct, except that has_variants is
+        always false. successful_count and failed_count add up to the number of items.
 
-        Errors of the whole call: INVALID_ARGUMENT "products.bulk_empty", "products.bulk_too_large".
+        Errors of the whole call: INVALID_ARGUMENT "products.bulk_empty", "products.bulk_too_large"; NOT_FOUND
+        "storefront not found".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkUpdateProducts(self, request, context):
-        """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct. A
-        bad item is left out and reported in errors. An empty list succeeds with zero counts.
+        """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct, one
+        after the other. A bad item is left out and reported in errors. An empty list succeeds with zero counts.
 
         Error codes per item: products.not_found (also for a product of another storefront),
         products.sku_duplicate, products.invalid_category_id, products.invalid_attributes,
-        products.validation_failed.
+        products.no_fields_to_update (the mask names no field that is present), products.validation_failed.
 
         Idempotent.
 
@@ -982,7 +986,8 @@ class ListingsServiceServicer:
 
     def DeleteProductVariant(self, request, context):
         """Removes a variant for good. When it was the default, the remaining variant with the lowest id becomes
-        the default; when it was the last one, the product no longer has_variants.
+        the default; when it was the last one, the product no longer has_variants. An `out` movement with the
+        reason `variant_deleted` tells where its stock went.
 
         A second call is NOT_FOUND.
 

@@ -217,14 +217,14 @@ class ListingsServiceStub:
     SearchListings: _grpc.UnaryUnaryMultiCallable[_listings_pb2.SearchListingsRequest, _listings_pb2.SearchListingsResponse]
     """Finds active, public, undeleted listings by words in title and description and by filters.
 
-    Words are matched in English, Russian and Serbian (both scripts), the last one also as a prefix. Where
-    the database has pg_trgm, misspelt words find their neighbours; without it only exact words and
-    prefixes do.
+    Words are matched in English, Russian and Serbian (both scripts), the last one also as a prefix. All
+    must occur. Where nothing is spelled as asked, listings whose titles have words spelled alike are
+    found instead.
 
-    Ordered as `sort` says; equal relevance by newest.
+    Ordered as `sort` says; equal relevance by newest, equal prices by id.
 
-    Errors: INVALID_ARGUMENT for a query of 1 character, limit outside 1..100, negative offset, min_price
-    above max_price, an unknown sort or source_type, a foreign page_token.
+    Errors: INVALID_ARGUMENT for a query of 1 character or more than 200, limit outside 1..100, negative
+    offset, min_price above max_price, an unknown sort or source_type, a foreign page_token.
     """
     ListListings: _grpc.UnaryUnaryMultiCallable[_listings_pb2.ListListingsRequest, _listings_pb2.ListListingsResponse]
     """Lists undeleted listings by exact filters, newest created_at first, each with its images.
@@ -480,12 +480,14 @@ class ListingsServiceStub:
     Not idempotent, except that a repeated SKU is refused.
 
     Errors: INVALID_ARGUMENT for a limit that CreateProductRequest names (the text names the field);
-    NOT_FOUND "products.invalid_category_id"; ALREADY_EXISTS "products.sku_duplicate" when the storefront
-    has an undeleted product with this SKU.
+    NOT_FOUND "products.invalid_category_id" for a category that is unknown or inactive, "storefront not
+    found"; ALREADY_EXISTS "products.sku_duplicate" when the storefront has an undeleted product with this
+    SKU.
     """
     UpdateProduct: _grpc.UnaryUnaryMultiCallable[_products_pb2.UpdateProductRequest, _products_pb2.ProductResponse]
     """Changes a product. Without update_mask every field that is present is written. With one, only the
-    fields it names are written, and a field that is present but not named is ignored.
+    fields it names are written: a field that is present but not named is ignored, and one that is named but
+    absent stays as it is. An empty sku, barcode, individual_address or location_privacy removes it.
 
     Idempotent.
 
@@ -495,7 +497,8 @@ class ListingsServiceStub:
     """
     DeleteProduct: _grpc.UnaryUnaryMultiCallable[_products_pb2.DeleteProductRequest, _products_pb2.DeleteProductResponse]
     """Deletes a product. Soft (the default): no read shows it any more, its row stays. Hard: the row, its
-    variants and its images are gone for good. Inventory movements survive both.
+    variants and its images are gone for good, also when it was soft deleted before; an `out` movement with
+    the reason `product_deleted` tells where the stock went. Inventory movements survive both.
 
     A second call is NOT_FOUND.
 
@@ -508,20 +511,21 @@ class ListingsServiceStub:
     Creates up to 1000 products of one storefront in one transaction. A bad item is left out and reported
     in errors; the good ones are created.
 
-    Of several items with one SKU the first is kept. Each error names the item by index and has an
-    error_code: products.sku_duplicate, products.invalid_category_id or products.validation_failed. Rules
-    per item are those of CreateProduct, except that has_variants is always false. successful_count and
-    failed_count add up to the number of items.
+    Of several good items with one SKU the first is kept. Each error names the item by index and has an
+    error_code: products.sku_duplicate, products.invalid_category_id, products.invalid_attributes or
+    products.validation_failed. Rules per item are those of CreateProduct, except that has_variants is
+    always false. successful_count and failed_count add up to the number of items.
 
-    Errors of the whole call: INVALID_ARGUMENT "products.bulk_empty", "products.bulk_too_large".
+    Errors of the whole call: INVALID_ARGUMENT "products.bulk_empty", "products.bulk_too_large"; NOT_FOUND
+    "storefront not found".
     """
     BulkUpdateProducts: _grpc.UnaryUnaryMultiCallable[_products_pb2.BulkUpdateProductsRequest, _products_pb2.BulkUpdateProductsResponse]
-    """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct. A
-    bad item is left out and reported in errors. An empty list succeeds with zero counts.
+    """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct, one
+    after the other. A bad item is left out and reported in errors. An empty list succeeds with zero counts.
 
     Error codes per item: products.not_found (also for a product of another storefront),
     products.sku_duplicate, products.invalid_category_id, products.invalid_attributes,
-    products.validation_failed.
+    products.no_fields_to_update (the mask names no field that is present), products.validation_failed.
 
     Idempotent.
 
@@ -568,7 +572,8 @@ class ListingsServiceStub:
     """
     DeleteProductVariant: _grpc.UnaryUnaryMultiCallable[_variants_pb2.DeleteProductVariantRequest, _variants_pb2.DeleteProductVariantResponse]
     """Removes a variant for good. When it was the default, the remaining variant with the lowest id becomes
-    the default; when it was the last one, the product no longer has_variants.
+    the default; when it was the last one, the product no longer has_variants. An `out` movement with the
+    reason `variant_deleted` tells where its stock went.
 
     A second call is NOT_FOUND.
 
@@ -711,14 +716,14 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     SearchListings: _aio.UnaryUnaryMultiCallable[_listings_pb2.SearchListingsRequest, _listings_pb2.SearchListingsResponse]  # type: ignore[assignment]
     """Finds active, public, undeleted listings by words in title and description and by filters.
 
-    Words are matched in English, Russian and Serbian (both scripts), the last one also as a prefix. Where
-    the database has pg_trgm, misspelt words find their neighbours; without it only exact words and
-    prefixes do.
+    Words are matched in English, Russian and Serbian (both scripts), the last one also as a prefix. All
+    must occur. Where nothing is spelled as asked, listings whose titles have words spelled alike are
+    found instead.
 
-    Ordered as `sort` says; equal relevance by newest.
+    Ordered as `sort` says; equal relevance by newest, equal prices by id.
 
-    Errors: INVALID_ARGUMENT for a query of 1 character, limit outside 1..100, negative offset, min_price
-    above max_price, an unknown sort or source_type, a foreign page_token.
+    Errors: INVALID_ARGUMENT for a query of 1 character or more than 200, limit outside 1..100, negative
+    offset, min_price above max_price, an unknown sort or source_type, a foreign page_token.
     """
     ListListings: _aio.UnaryUnaryMultiCallable[_listings_pb2.ListListingsRequest, _listings_pb2.ListListingsResponse]  # type: ignore[assignment]
     """Lists undeleted listings by exact filters, newest created_at first, each with its images.
@@ -974,12 +979,14 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     Not idempotent, except that a repeated SKU is refused.
 
     Errors: INVALID_ARGUMENT for a limit that CreateProductRequest names (the text names the field);
-    NOT_FOUND "products.invalid_category_id"; ALREADY_EXISTS "products.sku_duplicate" when the storefront
-    has an undeleted product with this SKU.
+    NOT_FOUND "products.invalid_category_id" for a category that is unknown or inactive, "storefront not
+    found"; ALREADY_EXISTS "products.sku_duplicate" when the storefront has an undeleted product with this
+    SKU.
     """
     UpdateProduct: _aio.UnaryUnaryMultiCallable[_products_pb2.UpdateProductRequest, _products_pb2.ProductResponse]  # type: ignore[assignment]
     """Changes a product. Without update_mask every field that is present is written. With one, only the
-    fields it names are written, and a field that is present but not named is ignored.
+    fields it names are written: a field that is present but not named is ignored, and one that is named but
+    absent stays as it is. An empty sku, barcode, individual_address or location_privacy removes it.
 
     Idempotent.
 
@@ -989,7 +996,8 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     """
     DeleteProduct: _aio.UnaryUnaryMultiCallable[_products_pb2.DeleteProductRequest, _products_pb2.DeleteProductResponse]  # type: ignore[assignment]
     """Deletes a product. Soft (the default): no read shows it any more, its row stays. Hard: the row, its
-    variants and its images are gone for good. Inventory movements survive both.
+    variants and its images are gone for good, also when it was soft deleted before; an `out` movement with
+    the reason `product_deleted` tells where the stock went. Inventory movements survive both.
 
     A second call is NOT_FOUND.
 
@@ -1002,20 +1010,21 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     Creates up to 1000 products of one storefront in one transaction. A bad item is left out and reported
     in errors; the good ones are created.
 
-    Of several items with one SKU the first is kept. Each error names the item by index and has an
-    error_code: products.sku_duplicate, products.invalid_category_id or products.validation_failed. Rules
-    per item are those of CreateProduct, except that has_variants is always false. successful_count and
-    failed_count add up to the number of items.
+    Of several good items with one SKU the first is kept. Each error names the item by index and has an
+    error_code: products.sku_duplicate, products.invalid_category_id, products.invalid_attributes or
+    products.validation_failed. Rules per item are those of CreateProduct, except that has_variants is
+    always false. successful_count and failed_count add up to the number of items.
 
-    Errors of the whole call: INVALID_ARGUMENT "products.bulk_empty", "products.bulk_too_large".
+    Errors of the whole call: INVALID_ARGUMENT "products.bulk_empty", "products.bulk_too_large"; NOT_FOUND
+    "storefront not found".
     """
     BulkUpdateProducts: _aio.UnaryUnaryMultiCallable[_products_pb2.BulkUpdateProductsRequest, _products_pb2.BulkUpdateProductsResponse]  # type: ignore[assignment]
-    """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct. A
-    bad item is left out and reported in errors. An empty list succeeds with zero counts.
+    """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct, one
+    after the other. A bad item is left out and reported in errors. An empty list succeeds with zero counts.
 
     Error codes per item: products.not_found (also for a product of another storefront),
     products.sku_duplicate, products.invalid_category_id, products.invalid_attributes,
-    products.validation_failed.
+    products.no_fields_to_update (the mask names no field that is present), products.validation_failed.
 
     Idempotent.
 
@@ -1062,7 +1071,8 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     """
     DeleteProductVariant: _aio.UnaryUnaryMultiCallable[_variants_pb2.DeleteProductVariantRequest, _variants_pb2.DeleteProductVariantResponse]  # type: ignore[assignment]
     """Removes a variant for good. When it was the default, the remaining variant with the lowest id becomes
-    the default; when it was the last one, the product no longer has_variants.
+    the default; when it was the last one, the product no longer has_variants. An `out` movement with the
+    reason `variant_deleted` tells where its stock went.
 
     A second call is NOT_FOUND.
 
@@ -1232,14 +1242,14 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_listings_pb2.SearchListingsResponse, _abc.Awaitable[_listings_pb2.SearchListingsResponse]]:
         """Finds active, public, undeleted listings by words in title and description and by filters.
 
-        Words are matched in English, Russian and Serbian (both scripts), the last one also as a prefix. Where
-        the database has pg_trgm, misspelt words find their neighbours; without it only exact words and
-        prefixes do.
+        Words are matched in English, Russian and Serbian (both scripts), the last one also as a prefix. All
+        must occur. Where nothing is spelled as asked, listings whose titles have words spelled alike are
+        found instead.
 
-        Ordered as `sort` says; equal relevance by newest.
+        Ordered as `sort` says; equal relevance by newest, equal prices by id.
 
-        Errors: INVALID_ARGUMENT for a query of 1 character, limit outside 1..100, negative offset, min_price
-        above max_price, an unknown sort or source_type, a foreign page_token.
+        Errors: INVALID_ARGUMENT for a query of 1 character or more than 200, limit outside 1..100, negative
+        offset, min_price above max_price, an unknown sort or source_type, a foreign page_token.
         """
 
     @_abc_1.abstractmethod
@@ -1711,8 +1721,9 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         Not idempotent, except that a repeated SKU is refused.
 
         Errors: INVALID_ARGUMENT for a limit that CreateProductRequest names (the text names the field);
-        NOT_FOUND "products.invalid_category_id"; ALREADY_EXISTS "products.sku_duplicate" when the storefront
-        has an undeleted product with this SKU.
+        NOT_FOUND "products.invalid_category_id" for a category that is unknown or inactive, "storefront not
+        found"; ALREADY_EXISTS "products.sku_duplicate" when the storefront has an undeleted product with this
+        SKU.
         """
 
     @_abc_1.abstractmethod
@@ -1722,7 +1733,8 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_products_pb2.ProductResponse, _abc.Awaitable[_products_pb2.ProductResponse]]:
         """Changes a product. Without update_mask every field that is present is written. With one, only the
-        fields it names are written, and a field that is present but not named is ignored.
+        fields it names are written: a field that is present but not named is ignored, and one that is named but
+        absent stays as it is. An empty sku, barcode, individual_address or location_privacy removes it.
 
         Idempotent.
 
@@ -1738,7 +1750,8 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_products_pb2.DeleteProductResponse, _abc.Awaitable[_products_pb2.DeleteProductResponse]]:
         """Deletes a product. Soft (the default): no read shows it any more, its row stays. Hard: the row, its
-        variants and its images are gone for good. Inventory movements survive both.
+        variants and its images are gone for good, also when it was soft deleted before; an `out` movement with
+        the reason `product_deleted` tells where the stock went. Inventory movements survive both.
 
         A second call is NOT_FOUND.
 
@@ -1757,12 +1770,13 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         Creates up to 1000 products of one storefront in one transaction. A bad item is left out and reported
         in errors; the good ones are created.
 
-        Of several items with one SKU the first is kept. Each error names the item by index and has an
-        error_code: products.sku_duplicate, products.invalid_category_id or products.validation_failed. Rules
-        per item are those of CreateProduct, except that has_variants is always false. successful_count and
-        failed_count add up to the number of items.
+        Of several good items with one SKU the first is kept. Each error names the item by index and has an
+        error_code: products.sku_duplicate, products.invalid_category_id, products.invalid_attributes or
+        products.validation_failed. Rules per item are those of CreateProduct, except that has_variants is
+        always false. successful_count and failed_count add up to the number of items.
 
-        Errors of the whole call: INVALID_ARGUMENT "products.bulk_empty", "products.bulk_too_large".
+        Errors of the whole call: INVALID_ARGUMENT "products.bulk_empty", "products.bulk_too_large"; NOT_FOUND
+        "storefront not found".
         """
 
     @_abc_1.abstractmethod
@@ -1771,12 +1785,12 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _products_pb2.BulkUpdateProductsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_products_pb2.BulkUpdateProductsResponse, _abc.Awaitable[_products_pb2.BulkUpdateProductsResponse]]:
-        """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct. A
-        bad item is left out and reported in errors. An empty list succeeds with zero counts.
+        """Changes up to 1000 products of one storefront in one transaction, each by the rules of UpdateProduct, one
+        after the other. A bad item is left out and reported in errors. An empty list succeeds with zero counts.
 
         Error codes per item: products.not_found (also for a product of another storefront),
         products.sku_duplicate, products.invalid_category_id, products.invalid_attributes,
-        products.validation_failed.
+        products.no_fields_to_update (the mask names no field that is present), products.validation_failed.
 
         Idempotent.
 
@@ -1847,7 +1861,8 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_variants_pb2.DeleteProductVariantResponse, _abc.Awaitable[_variants_pb2.DeleteProductVariantResponse]]:
         """Removes a variant for good. When it was the default, the remaining variant with the lowest id becomes
-        the default; when it was the last one, the product no longer has_variants.
+        the default; when it was the last one, the product no longer has_variants. An `out` movement with the
+        reason `variant_deleted` tells where its stock went.
 
         A second call is NOT_FOUND.
 
