@@ -7,6 +7,8 @@ The same call writes the same catalog: everything derives from row numbers. Few 
 rare, as in life, so that searches for both can be measured.
 """
 
+# ruff: noqa: RUF001 - three scripts are what it is for
+
 from __future__ import annotations
 
 import asyncpg

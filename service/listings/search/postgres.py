@@ -45,11 +45,11 @@ _LEAST_ALIKE: Final = 0.4
 # What is less alike than this, compared with the best, is another word and not another spelling.
 _NEAR_THE_BEST: Final = 0.8
 
+# Two questions per match, whatever the answer: what is exact is loose too.
 _RANK: Final = """
-    CASE WHEN f.document @@ (SELECT exact_in_title FROM asked) THEN 3
-         WHEN f.document @@ (SELECT loose_in_title FROM asked) THEN 2
-         WHEN f.document @@ (SELECT exact FROM asked) THEN 1
-         ELSE 0 END"""
+    CASE WHEN f.document @@ (SELECT loose_in_title FROM asked)
+         THEN CASE WHEN f.document @@ (SELECT exact_in_title FROM asked) THEN 3 ELSE 2 END
+         ELSE CASE WHEN f.document @@ (SELECT exact FROM asked) THEN 1 ELSE 0 END END"""
 
 _ORDERS: Final[dict[Sort, LiteralString]] = {
     Sort.RELEVANCE: "rank DESC, created_at DESC, id DESC",
