@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
@@ -12,6 +13,8 @@ from starlette.routing import Match
 
 import listings
 from listings.transport.rest.categories import category_routes
+from listings.transport.rest.docs import docs_routes
+from listings.transport.rest.document import describe
 from listings.transport.rest.favorites import favorite_routes
 from listings.transport.rest.images import image_routes
 from listings.transport.rest.listings import listing_routes
@@ -40,7 +43,8 @@ if TYPE_CHECKING:
     from listings.usecases.storefronts import Storefronts
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_ABOUT: Final = """Catalog and stock of a marketplace: listings, categories, storefronts, favorites.
+_ABOUT: Final = """Listings, categories, storefronts, images and favorites over HTTP. Products, stock and inventory are
+served over gRPC.
 
 Errors are JSON: `error` says what is wrong, `reason` is a stable token for programs, `fields` names what
 to mend. Every answer carries `X-Request-Id`; send your own to find a request again in the logs."""
@@ -86,8 +90,10 @@ def rest_application(
         favorite_routes(use_cases.favorites, use_cases.listings, route_class),
         health_routes(health, connections, route_class),
         metrics_routes(metrics.registry, route_class),
+        docs_routes(app, route_class),
     ):
         app.include_router(router)
+    app.openapi = partial(describe, app)  # type: ignore[method-assign] # FastAPI's documented way
     app.add_exception_handler(HTTPException, _no_route)
 
     inner: ASGIApp = app
@@ -117,7 +123,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
     """Answer what no route took: unknown paths, and known ones with another method."""
     if isinstance(error, HTTPException):
         if error.status_code == 404:
-            error = HTTPException(404, "there is nothing at this path")
+            error = HTTPException(404, "there is nothing at this path; /docs lists what there is")
         elif error.status_code == 405:
             allowed = ", ".join(sorted(_methods_of(request)))
             error = HTTPException(405, f"this path takes {allowed}, not {request.method}", {"Allow": allowed})
