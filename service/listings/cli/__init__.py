@@ -6,7 +6,7 @@ from typing import Final
 
 import typer
 
-from listings.cli import about, call, config, demo, dev, doctor, migrate, serve
+from listings.cli import about, call, config, demo, dev, doctor, ledger, migrate, serve
 
 _RUN: Final = "Run"
 _LOOK: Final = "Look into it"
@@ -31,6 +31,7 @@ app.command("doctor", rich_help_panel=_LOOK)(doctor.doctor)
 app.command("config", rich_help_panel=_LOOK)(config.config)
 app.command("version", rich_help_panel=_LOOK)(about.version)
 app.add_typer(migrate.app, name="migrate", rich_help_panel=_DATABASE)
+app.add_typer(ledger.app, name="ledger", rich_help_panel=_DATABASE)
 app.add_typer(demo.app, name="demo", rich_help_panel=_DATABASE)
 
 
