@@ -31,7 +31,7 @@ from listings.db.reindex import ReindexRows
 from listings.db.stock import StockRows
 from listings.db.storefronts import StorefrontRows
 from listings.db.variants import VariantRows
-from listings.health import Health
+from listings.health import Health, RecentErrors
 from listings.metrics import Metrics
 from listings.search.postgres import PostgresSearch
 from listings.tracing import open_tracer
@@ -54,6 +54,7 @@ from listings.transport.identity import TokenVerifier
 from listings.transport.limits import Limiter
 from listings.transport.policy import POLICIES
 from listings.transport.rest.application import RestUseCases, rest_application
+from listings.transport.rest.route import Edge
 from listings.transport.rest.server import HttpServer
 from listings.transport.table import method_table
 from listings.usecases.categories import Categories
@@ -202,9 +203,18 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 StockHandlers(use_cases.stock).methods(),
             ]
         )
-        grpc = GrpcServer(settings.server, settings.timeouts, methods, metrics.calls, guard, tracer=tracer)
+        errors = RecentErrors()
+        grpc = GrpcServer(
+            settings.server,
+            settings.timeouts,
+            methods,
+            metrics.calls,
+            guard,
+            tracer=tracer,
+            unforeseen=errors.add,
+        )
         stopping = asyncio.Event()
-        health = Health(connections, redis, stopping)
+        health = Health(connections, redis, stopping, errors)
         rest = rest_application(
             settings,
             RestUseCases(
@@ -215,7 +225,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 search=use_cases.search,
                 storefronts=use_cases.storefronts,
             ),
-            rest_guard,
+            Edge(
+                rest_guard,
+                settings.timeouts,
+                settings.server.max_message_bytes,
+                tracer=tracer,
+                unforeseen=errors.add,
+            ),
             health,
             connections,
             metrics,

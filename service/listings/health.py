@@ -67,6 +67,21 @@ class RecentError:
     request_id: str = ""
 
 
+class RecentErrors:
+    """The last unforeseen failures of a process, for /health/deep; both edges and the checks add to it."""
+
+    def __init__(self) -> None:
+        self._kept: deque[RecentError] = deque(maxlen=_ERRORS_KEPT)
+
+    def add(self, where: str, error: BaseException, request_id: str = "") -> None:
+        """Remember that something went wrong in `where` (a method, a check)."""
+        self._kept.append(RecentError(datetime.now(UTC), where, type(error).__name__, request_id))
+
+    def all(self) -> tuple[RecentError, ...]:
+        """What is remembered, newest last."""
+        return tuple(self._kept)
+
+
 class Pings(Protocol):
     """Something that answers or raises."""
 
@@ -82,6 +97,7 @@ class Health:
         connections: Connections,
         redis: Pings | None,
         stopping: asyncio.Event,
+        errors: RecentErrors,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -94,7 +110,7 @@ class Health:
         self._has_started = False
         self._known: dict[str, tuple[float, Check]] = {}
         self._running: dict[str, asyncio.Task[Check]] = {}
-        self._errors: deque[RecentError] = deque(maxlen=_ERRORS_KEPT)
+        self._errors = errors
 
     @property
     def uptime_seconds(self) -> float:
@@ -104,16 +120,12 @@ class Health:
     @property
     def recent_errors(self) -> tuple[RecentError, ...]:
         """The last unforeseen failures, newest last."""
-        return tuple(self._errors)
+        return self._errors.all()
 
     @property
     def is_stopping(self) -> bool:
         """Whether the service drains."""
         return self._stopping.is_set()
-
-    def remember(self, where: str, kind: str, request_id: str = "") -> None:
-        """Keep an unforeseen failure for /health/deep."""
-        self._errors.append(RecentError(datetime.now(UTC), where, kind, request_id))
 
     async def database(self) -> Check:
         """PostgreSQL answers a constant query. A busy pool is degraded, not away: it is load, not loss."""
@@ -179,7 +191,7 @@ class Health:
             state = State.HEALTHY if details == "ok" else State.DEGRADED
         except Exception as error:  # noqa: BLE001 - whatever it raises, the answer is that it is away
             state, details = worst, f"away ({type(error).__name__})"
-            self.remember(f"health.{name}", type(error).__name__)
+            self._errors.add(f"health.{name}", error)
         check = Check(state, round((time.perf_counter() - started) * 1000, 3), details)
         self._known[name] = (self._clock(), check)
         return check

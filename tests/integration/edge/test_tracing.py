@@ -7,6 +7,7 @@ no collector can be installed with the tests.
 from __future__ import annotations
 
 import grpc
+import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
@@ -52,6 +53,19 @@ async def test_a_sampled_call_is_one_trace_from_caller_to_statement(start_servic
     assert served.trace_id.hex() == TRACE_ID
     assert served.parent_span_id.hex() == "b7ad6b7169203331"
     assert statement.parent_span_id == served.span_id
+
+
+async def test_a_sampled_request_is_one_trace_from_caller_to_statement(start_service, collector):
+    async with (
+        start_service(tracing={"endpoint": collector.endpoint, "sample_ratio": 0}) as service,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.app.http_port}") as http,
+    ):
+        parent = f"00-{TRACE_ID}-b7ad6b7169203331-01"
+        await http.get("/api/v1/favorites/1/users", headers={"traceparent": parent})
+    spans = {span.name: span for span in collector.spans}
+    served = spans["GET /api/v1/favorites/{listing_id}/users"]
+    assert served.trace_id.hex() == TRACE_ID
+    assert spans["favorites.users_of"].parent_span_id == served.span_id
 
 
 async def test_a_call_that_its_caller_does_not_sample_leaves_no_span(start_service, collector):

@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from listings import health as health_module
 from listings.app import open_app
+from listings.v1 import listings_pb2 as pb
 
 
 async def test_health_tells_each_dependency(rest):
@@ -73,6 +74,34 @@ async def test_deep_health_adds_diagnostics(rest):
     assert pool["max_open"] == 8
     assert pool["idle"] >= 1
     assert body["diagnostics"]["recent_errors"] == []
+
+
+async def test_an_unforeseen_failure_is_remembered_by_kind_alone(rest, monkeypatch):
+    async def fail(listing_id: int):
+        raise ZeroDivisionError("a secret of the caller")
+
+    monkeypatch.setattr(rest.service.app.use_cases.favorites, "users_of", fail)
+    answer = await rest.http.get("/api/v1/favorites/1/users", headers={"x-request-id": "the-one"})
+    assert answer.status_code == 500
+    assert answer.json()["error"] == "internal error, request id the-one"
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await rest.service.stub.GetFavoritedUsers(pb.ListingIDRequest(listing_id=1))
+    assert refused.value.code() is grpc.StatusCode.INTERNAL
+    deep = await rest.http.get("/health/deep")
+    over_http, over_grpc = deep.json()["diagnostics"]["recent_errors"]
+    assert (over_http["where"], over_http["kind"]) == ("GetFavoritedUsers", "ZeroDivisionError")
+    assert over_http["request_id"] == "the-one"
+    assert over_grpc["where"] == "GetFavoritedUsers"
+    assert "secret" not in deep.text
+
+
+async def test_a_busy_pool_is_degraded_and_still_ready(start_service):
+    database = {"pool_size": 2, "acquire_timeout_seconds": 1}
+    async with start_service(database=database) as service, _http(service) as http:
+        async with service.connections.session(), service.connections.session():
+            answer = await http.get("/health/db")
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        assert (await http.get("/ready")).status_code == 200
 
 
 async def test_a_draining_service_is_at_once_not_ready(rest):

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from listings.transport.guard import Guard
     from listings.transport.table import Method
 
+    Unforeseen = Callable[[str, BaseException, str], None]
+
 log = structlog.get_logger(__name__)
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -65,8 +67,12 @@ def bind(
     *,
     timeout_seconds: float,
     tracer: Tracer | None = None,
+    unforeseen: Unforeseen | None = None,
 ) -> Callable[[bytes, Context], Awaitable[bytes]]:
-    """The function that grpcio calls for one method; traced only when there is a tracer."""
+    """The function that grpcio calls for one method; traced only when there is a tracer.
+
+    `unforeseen` is told the method, the error and the request id of whatever becomes INTERNAL.
+    """
     name = method.policy.method
     policy = method.policy
     handle = method.handle
@@ -97,6 +103,8 @@ def bind(
             error = unreadable(caught)
             code = statuses_of(error).grpc
             status = code.name
+            if code is grpc.StatusCode.INTERNAL and unforeseen is not None:
+                unforeseen(name, error, call.request_id)
             await _refuse(context, call, error, code)
         finally:
             metrics.ended(status, time.perf_counter() - started, timeout_seconds)

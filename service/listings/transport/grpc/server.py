@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from listings.metrics import CallMetrics
     from listings.settings import ServerSettings, TimeoutSettings
+    from listings.transport.grpc.pipeline import Unforeseen
     from listings.transport.guard import Guard
     from listings.transport.table import Method
 
@@ -36,6 +37,7 @@ class GrpcServer:
         guard: Guard,
         *,
         tracer: Tracer | None = None,
+        unforeseen: Unforeseen | None = None,
     ) -> None:
         self._settings = settings
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # missing in its stubs
@@ -52,7 +54,14 @@ class GrpcServer:
         for name, method in methods.items():
             policy = method.policy
             limit = policy.timeout_tight if timeouts.preset == "tight" else policy.timeout_default
-            serve = bind(method, metrics.of(policy.path), guard, timeout_seconds=limit, tracer=tracer)
+            serve = bind(
+                method,
+                metrics.of(policy.path),
+                guard,
+                timeout_seconds=limit,
+                tracer=tracer,
+                unforeseen=unforeseen,
+            )
             handlers[name] = grpc.unary_unary_rpc_method_handler(serve)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

@@ -21,7 +21,7 @@ from listings.transport.rest.listings import listing_routes
 from listings.transport.rest.operations import health_routes, metrics_routes
 from listings.transport.rest.pipeline import CALL, Pipeline
 from listings.transport.rest.refusals import refusal
-from listings.transport.rest.route import Edge, edge_route
+from listings.transport.rest.route import edge_route
 from listings.transport.rest.storefronts import storefront_routes
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from listings.health import Health
     from listings.metrics import Metrics
     from listings.settings import Settings
-    from listings.transport.guard import Guard
+    from listings.transport.rest.route import Edge
     from listings.usecases.categories import Categories
     from listings.usecases.favorites import Favorites
     from listings.usecases.images import Images
@@ -65,7 +65,7 @@ class RestUseCases:
 def rest_application(
     settings: Settings,
     use_cases: RestUseCases,
-    guard: Guard,
+    edge: Edge,
     health: Health,
     connections: Connections,
     metrics: Metrics,
@@ -81,7 +81,7 @@ def rest_application(
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    route_class = edge_route(Edge(guard, settings.timeouts, settings.server.max_message_bytes))
+    route_class = edge_route(edge)
     for router in (
         listing_routes(use_cases.listings, use_cases.search, route_class),
         image_routes(use_cases.images, route_class),

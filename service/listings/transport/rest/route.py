@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
+from opentelemetry import propagate, trace
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from listings.domain.errors import DeadlineExceeded, InvalidArgument
 from listings.transport.call import Call
+from listings.transport.errors import INTERNAL
 from listings.transport.policy import POLICIES
 from listings.transport.rest.pipeline import CALL, BodyTooLarge
 from listings.transport.rest.refusals import refusal
@@ -25,6 +27,7 @@ from listings.transport.rest.refusals import refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from opentelemetry.trace import Tracer
     from starlette.responses import Response
 
     from listings.settings import TimeoutSettings
@@ -39,11 +42,17 @@ LINGER_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What every guarded route shares. `largest_body` in bytes."""
+    """What every route shares.
+
+    `largest_body` in bytes. `unforeseen` is told the method, the error and the request id of whatever
+    becomes 500.
+    """
 
     guard: Guard
     timeouts: TimeoutSettings
     largest_body: int
+    tracer: Tracer | None = None
+    unforeseen: Callable[[str, BaseException, str], None] | None = None
 
     def limit_of(self, policy: Policy) -> float:
         """The time limit of a method in seconds."""
@@ -57,6 +66,9 @@ def edge_route(edge: Edge) -> type[APIRoute]:
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             answer = super().get_route_handler()
             policy = POLICIES.get(self.name)
+            if policy is None and self.path.startswith("/api/"):
+                # A misspelt name would leave the route open and unlimited.
+                raise LookupError(f"{self.path}: {self.name!r} is no RPC whose policy could hold here")
             has_body = self.body_field is not None
 
             async def handle(request: Request) -> Response:
@@ -70,11 +82,41 @@ def edge_route(edge: Edge) -> type[APIRoute]:
                         await _receive_body(request, edge.largest_body)
                     return await _within(edge.limit_of(policy), answer(request))
                 except Exception as error:  # noqa: BLE001 - the edge: every error becomes an answer
-                    return refusal(error, call)
+                    refused = refusal(error, call)
+                    if refused.status_code == INTERNAL.http and edge.unforeseen is not None:
+                        edge.unforeseen(call.method or self.path, error, call.request_id)
+                    return refused
 
-            return handle
+            if edge.tracer is None or policy is None:
+                return handle
+            return _traced(handle, self.path, edge.tracer)
 
     return EdgeRoute
+
+
+def _traced(
+    handle: Callable[[Request], Coroutine[Any, Any, Response]], path: str, tracer: Tracer
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """The same function inside a server span that continues the caller's trace."""
+
+    async def handle_traced(request: Request) -> Response:
+        headers = request.headers
+        parent = propagate.extract({name: headers.get(name, "") for name in ("traceparent", "tracestate")})
+        with tracer.start_as_current_span(
+            f"{request.method} {path}",
+            context=parent,
+            kind=trace.SpanKind.SERVER,
+            attributes={"http.request.method": request.method, "http.route": path},
+            record_exception=False,  # texts of errors may quote input
+            set_status_on_exception=False,
+        ) as span:
+            answer = await handle(request)
+            span.set_attribute("http.response.status_code", answer.status_code)
+            if answer.status_code >= INTERNAL.http:
+                span.set_status(trace.StatusCode.ERROR)
+            return answer
+
+    return handle_traced
 
 
 async def _call_of(request: Request) -> Call:
