@@ -1,0 +1,224 @@
+"""What must be remembered between two looks at the cluster, and is: in the resource's status.
+
+`decide.plan` takes the ledger that status holds and returns the next one. Nothing needed for a right decision lives
+in memory only, so an operator that is stopped at any moment goes on where it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Names of pending files that status shows; their number is always exact.
+PENDING_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a plan Job of the target image found in the database, and whether new pods may start on it."""
+
+    key: str
+    """Image and database that this was found with."""
+    version: int | None
+    target: int | None
+    pending: tuple[str, ...] = ()
+    pending_count: int = 0
+    done: bool = False
+    """True once a result of the image says that nothing is pending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Schema versions whose application the live schema serves, both ends included.
+
+    Every migration is written so that the version before it goes on serving while it runs. So after a migration the
+    window reaches from what the last good revision needed to what the new one needs.
+    """
+
+    oldest: int
+    newest: int
+
+    def holds(self, version: int | None) -> bool:
+        """Whether an application made for this schema version is served; unknown is not."""
+        return version is not None and self.oldest <= version <= self.newest
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A revision that was rolled out and passed its smoke test."""
+
+    hash: str
+    version: str
+    image: str
+    schema: int | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A revision that was given up; it is not tried again until the spec changes or somebody says retry."""
+
+    hash: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """The rollout under way."""
+
+    template: str
+    """Revision and secrets, as the pods carry them."""
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How often one thing has failed in a row, and when to try it again."""
+
+    task: str
+    key: str
+    failures: int
+    not_before: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Everything remembered."""
+
+    schema: Schema | None = None
+    served: Served | None = None
+    secrets: str = ""
+    """Hash of the Secrets' content that a login was proven with."""
+    revisions: tuple[Revision, ...] = field(default=())
+    """Good ones, newest first."""
+    failed: Failed | None = None
+    rollout: Rollout | None = None
+    attempts: Attempts | None = None
+    last_attempt: int = 0
+    """Number of the last Job, so that a Job which was cleaned up never lends its name to another."""
+    seeded: bool = False
+    retry_token: str = ""
+    """Value of the retry annotation that was acted upon."""
+
+    @property
+    def stable(self) -> Revision | None:
+        """The last good revision."""
+        return self.revisions[0] if self.revisions else None
+
+    def forgetting_failures(self, retry_token: str) -> Ledger:
+        """This ledger after somebody said retry."""
+        return replace(self, failed=None, attempts=None, retry_token=retry_token)
+
+
+def read_ledger(status: Mapping[str, Any]) -> Ledger:
+    """The ledger in a status document; an empty status is an empty ledger."""
+    schema, rollout = status.get("schema"), status.get("rollout") or {}
+    served = (schema or {}).get("served")
+    failed, attempts = rollout.get("failed"), status.get("attempts")
+    return Ledger(
+        schema=Schema(
+            key=schema["key"],
+            version=schema.get("version"),
+            target=schema.get("target"),
+            pending=tuple(schema.get("pending", ())),
+            pending_count=schema.get("pendingCount", 0),
+            done=schema.get("done", False),
+        )
+        if schema
+        else None,
+        served=Served(served["oldest"], served["newest"]) if served else None,
+        secrets=status.get("secretsHash", ""),
+        revisions=tuple(
+            Revision(
+                hash=item["hash"],
+                version=item["version"],
+                image=item["image"],
+                schema=item.get("schema"),
+                since=datetime.fromisoformat(item["since"]),
+            )
+            for item in status.get("revisions", ())
+        ),
+        failed=Failed(failed["hash"], failed["reason"], failed["message"]) if failed else None,
+        rollout=Rollout(rollout["template"], datetime.fromisoformat(rollout["startedAt"]))
+        if "template" in rollout
+        else None,
+        attempts=Attempts(
+            attempts["task"],
+            attempts["key"],
+            attempts["failures"],
+            datetime.fromisoformat(attempts["notBefore"]),
+        )
+        if attempts
+        else None,
+        last_attempt=status.get("lastAttempt", 0),
+        seeded=status.get("seeded", False),
+        retry_token=status.get("retryToken", ""),
+    )
+
+
+def ledger_status(ledger: Ledger) -> dict[str, Any]:
+    """The ledger's part of a status document; `read_ledger` takes it back."""
+    status: dict[str, Any] = {
+        "lastAttempt": ledger.last_attempt,
+        "seeded": ledger.seeded,
+        "retryToken": ledger.retry_token,
+        "secretsHash": ledger.secrets,
+        "revisions": [
+            _without_none(
+                {
+                    "hash": revision.hash,
+                    "version": revision.version,
+                    "image": revision.image,
+                    "schema": revision.schema,
+                    "since": moment(revision.since),
+                }
+            )
+            for revision in ledger.revisions
+        ],
+    }
+    if ledger.schema is not None:
+        schema = ledger.schema
+        status["schema"] = _without_none(
+            {
+                "key": schema.key,
+                "version": schema.version,
+                "target": schema.target,
+                "pending": list(schema.pending[:PENDING_SHOWN]),
+                "pendingCount": schema.pending_count,
+                "done": schema.done,
+                "served": {"oldest": ledger.served.oldest, "newest": ledger.served.newest}
+                if ledger.served
+                else None,
+            }
+        )
+    rollout: dict[str, Any] = {}
+    if ledger.rollout is not None:
+        rollout |= {"template": ledger.rollout.template, "startedAt": moment(ledger.rollout.started_at)}
+    if ledger.failed is not None:
+        failed = ledger.failed
+        rollout["failed"] = {"hash": failed.hash, "reason": failed.reason, "message": failed.message}
+    if rollout:
+        status["rollout"] = rollout
+    if ledger.attempts is not None:
+        attempts = ledger.attempts
+        status["attempts"] = {
+            "task": attempts.task,
+            "key": attempts.key,
+            "failures": attempts.failures,
+            "notBefore": moment(attempts.not_before),
+        }
+    return status
+
+
+def moment(value: datetime) -> str:
+    """A time as Kubernetes writes it: whole seconds, UTC, Z."""
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _without_none(document: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if value is not None}
