@@ -186,6 +186,10 @@ class Connections:
         session = await self._take()
         try:
             yield session
+        except asyncpg.InternalClientError as error:
+            # PostgreSQL ended the session while it was idle, and its socket has not said so yet.
+            session.connection.terminate()
+            raise self._unavailable(error) from error
         except _LOST as error:
             raise self._unavailable(error) from error
         except asyncpg.PostgresError as error:

@@ -138,9 +138,9 @@ class StockModel:
 
     def _moved(self, request: StockRequest, item: Item, quantity: int) -> ItemOutcome:
         shelf = self.shelves[item]
+        if request.storefront_id not in {None, shelf.storefront_id}:
+            return _nothing(Outcome.PRODUCT_NOT_FOUND, shelf)
         absence = _absence(shelf)
-        if absence is None and request.storefront_id not in {None, shelf.storefront_id}:
-            absence = Outcome.PRODUCT_NOT_FOUND
         if absence is not None:
             return _nothing(absence, shelf)
         stock = {
