@@ -160,7 +160,12 @@ def _explained(error: CallError, address: str) -> typer.Exit:
 
 
 def _print(answer: Message, *, as_json: bool) -> None:
-    text = json_format.MessageToJson(answer, preserving_proto_field_name=True, ensure_ascii=False)
+    text = json_format.MessageToJson(
+        answer,
+        preserving_proto_field_name=True,
+        ensure_ascii=False,
+        always_print_fields_with_no_presence=True,  # a false is an answer too
+    )
     if as_json:
         typer.echo(text)
     elif text == "{}":

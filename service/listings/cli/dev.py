@@ -17,7 +17,6 @@ import uvloop
 from pydantic import SecretStr
 from rich.console import Console
 
-from listings.app import open_app
 from listings.cli import try_next
 from listings.cli.complaints import complain, configuration_or_exit
 from listings.cli.serve import stop_on_signals
@@ -76,6 +75,8 @@ def dev(
 async def _run(
     console: Console, configuration: Configuration, settings: Settings, folder: Path, *, demo: bool
 ) -> None:
+    from listings.app import open_app  # noqa: PLC0415 - a second that the other commands need not wait
+
     for warning in configuration.warnings:
         console.print(f"[yellow]![/] {warning}")
     async with AsyncExitStack() as stack:

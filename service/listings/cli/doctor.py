@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from listings.doctor.examination import examine
 from listings.doctor.findings import Severity
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ def doctor(
 
     Changes nothing. Exit codes: 0 nothing wrong; 1 warnings; 2 something that keeps the service from working.
     """
+    from listings.doctor.examination import examine  # noqa: PLC0415 - a second that the other commands need not wait
+
     report = asyncio.run(examine(os.environ, production=production))
     if as_json:
         findings = [{**asdict(each), "severity": each.severity.name.lower()} for each in report.findings]

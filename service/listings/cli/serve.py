@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import structlog
 import uvloop
 
-from listings.app import open_app
 from listings.cli.complaints import complain, configuration_or_exit
 from listings.domain.errors import Unavailable
 from listings.logs import configure_logs
@@ -38,6 +37,8 @@ def serve() -> None:
 
 async def run(settings: Settings) -> None:
     """Serve until a signal asks to stop; a second signal ends the process at once."""
+    from listings.app import open_app  # noqa: PLC0415 - a second that the other commands need not wait
+
     stop = stop_on_signals()
     async with open_app(settings):
         await stop.wait()

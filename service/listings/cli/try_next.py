@@ -24,8 +24,8 @@ def show(console: Console, settings: Settings, folder: Path) -> None:
     grpc = f"{_here(settings.server.grpc_host)}:{settings.server.grpc_port}"
     command = _command(grpc)
     console.print(Rule("Listings is running", style="green"))
-    console.print(f"REST   {web}/api/v1     documentation: {web}/docs")
-    console.print(f"gRPC   {grpc}  with reflection     metrics: {web}/metrics")
+    console.print(f"REST   {web}/api/v1     documentation: {web}/docs", soft_wrap=True)
+    console.print(f"gRPC   {grpc}  with reflection     metrics: {web}/metrics", soft_wrap=True)
     if settings.redis.address() is None:
         console.print(
             "[dim]No Redis is configured: rate limits are counted in this process, and the answers it keeps "

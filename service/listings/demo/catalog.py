@@ -31,7 +31,7 @@ _EXPIRES: Final = timedelta(days=30)
 _YOUNGEST: Final = timedelta(minutes=20)
 _FIRST_SHOP_USER: Final = 100
 _USERS: Final = range(1, 61)
-_SERVICES: Final = {"services", "real-estate"}
+_KINDS: Final = {"services": "service", "real-estate": "estate"}
 
 
 @dataclass
@@ -138,7 +138,7 @@ class _Builder:
             "id": number, "uuid": str(uuid.UUID(int=pick.getrandbits(128), version=4)),
             "user_id": _FIRST_SHOP_USER + shop if shop else pick.choice([user for user in _USERS if user != DEMO_USER]),
             "storefront_id": shop, "title": written(goods.name, make, language),
-            "description": described(pick, language, city.name, by_shop=shop is not None),
+            "description": described(pick, language, city.name, self._kind(goods, shop)),
             "price": f"{price:.2f}", "currency": currency, "category_id": self._category_ids[goods.category],
             "status": status, "visibility": "public", "quantity": quantity,
             "sku": f"{goods.category[:3].upper()}-{number:05d}" if seller == "b" else None,
@@ -165,7 +165,7 @@ class _Builder:
     ) -> None:
         pick, catalog = self._random, self._catalog
         listing = catalog.listings[-1]
-        for position in range(1 if self._root_of[goods.category] in _SERVICES else pick.randint(1, 5)):
+        for position in range(1 if self._root_of[goods.category] in _KINDS else pick.randint(1, 5)):
             path = f"listings/{listing['uuid']}/{position + 1}"
             catalog.listing_images.append({
                 "id": len(catalog.listing_images) + 1, "listing_id": number,
@@ -201,6 +201,9 @@ class _Builder:
             "id": number, "listing_id": number, "operation": "index", "status": "pending",
             "retry_count": 0, "max_retries": 3, "created_at": created, "updated_at": created,
         })  # fmt: skip
+
+    def _kind(self, goods: Goods, shop: int | None) -> str:
+        return _KINDS.get(self._root_of[goods.category], "shop" if shop else "person")
 
     def _shop_for(self, goods: Goods) -> int:
         root = self._root_of[goods.category]

@@ -11,25 +11,46 @@ if TYPE_CHECKING:
 
 LANGUAGES: Final = ("sr", "ru", "en", "sr-cyrl")
 
-_OPENINGS: Final = {
-    "sr": ("U odličnom stanju, kao na slikama.", "Malo korišćeno, sve ispravno.", "Kupljeno prošle godine, sa računom.",
-           "Prodajem jer mi više ne treba."),
-    "ru": ("В отличном состоянии, всё как на фото.", "Почти не использовали, полностью исправно.",
-           "Куплено в прошлом году, есть чек.", "Продаю, потому что больше не нужно."),
-    "en": ("In excellent condition, as in the pictures.", "Hardly used, everything works.",
-           "Bought last year, with the receipt.", "Selling because I no longer need it."),
+# By who offers what, and language: how a description begins and how it ends.
+_OPENINGS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "person": {
+        "sr": ("U odličnom stanju, kao na slikama.", "Malo korišćeno, sve ispravno.",
+               "Kupljeno prošle godine, sa računom.", "Prodajem jer mi više ne treba."),
+        "ru": ("В отличном состоянии, всё как на фото.", "Почти не использовали, полностью исправно.",
+               "Куплено в прошлом году, есть чек.", "Продаю, потому что больше не нужно."),
+        "en": ("In excellent condition, as in the pictures.", "Hardly used, everything works.",
+               "Bought last year, with the receipt.", "Selling because I no longer need it."),
+    },
+    "shop": {
+        "sr": ("Novo, sa fabričkom garancijom.", "Na stanju, isporuka u roku od dva dana."),
+        "ru": ("Новый товар с гарантией производителя.", "В наличии, доставка за два дня."),
+        "en": ("New, with the maker's warranty.", "In stock, delivered within two days."),
+    },
+    "service": {
+        "sr": ("Dugogodišnje iskustvo i dobre preporuke.", "Brzo, uredno i po dogovoru."),
+        "ru": ("Большой опыт и хорошие отзывы.", "Быстро, аккуратно и по договорённости."),
+        "en": ("Many years of experience, good references.", "Quick, tidy and as agreed."),
+    },
+    "estate": {
+        "sr": ("Uknjiženo, odmah useljivo.", "Miran kraj, blizu prevoza."),
+        "ru": ("Документы в порядке, можно въезжать сразу.", "Тихий район, рядом транспорт."),
+        "en": ("Papers in order, free at once.", "A quiet area close to transport."),
+    },
 }  # fmt: skip
-_SHOP_OPENINGS: Final = {
-    "sr": ("Novo, sa fabričkom garancijom.", "Na stanju, isporuka u roku od dva dana."),
-    "ru": ("Новый товар с гарантией производителя.", "В наличии, доставка за два дня."),
-    "en": ("New, with the maker's warranty.", "In stock, delivered within two days."),
-}
-_CLOSINGS: Final = {
-    "sr": ("Lično preuzimanje ili slanje kurirskom službom.", "Cena nije fiksna, javite se porukom.",
-           "Može i zamena uz doplatu."),
-    "ru": ("Самовывоз или доставка курьером.", "Возможен торг, пишите в сообщения.", "Возможен обмен с доплатой."),
-    "en": ("Pick it up or have it sent by courier.", "The price is negotiable, write to me.",
-           "Exchange is possible."),
+_CLOSINGS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "goods": {
+        "sr": ("Lično preuzimanje ili slanje kurirskom službom.", "Cena nije fiksna, javite se porukom.",
+               "Može i zamena uz doplatu."),
+        "ru": ("Самовывоз или доставка курьером.", "Возможен торг, пишите в сообщения.",
+               "Возможен обмен с доплатой."),
+        "en": ("Pick it up or have it sent by courier.", "The price is negotiable, write to me.",
+               "Exchange is possible."),
+    },
+    "other": {
+        "sr": ("Pozovite ili pišite, odgovaram istog dana.",),
+        "ru": ("Звоните или пишите, отвечаю в тот же день.",),
+        "en": ("Call or write, I answer the same day.",),
+    },
 }  # fmt: skip
 
 _PAIRS: Final = {"lj": "љ", "nj": "њ", "dž": "џ"}
@@ -44,11 +65,11 @@ def written(name: Name, make: str, language: str) -> str:
     return f"{noun} {make}"
 
 
-def described(random: Random, language: str, city: str, *, by_shop: bool) -> str:
-    """Two sentences and a place."""
+def described(random: Random, language: str, city: str, kind: str) -> str:
+    """Two sentences and a place; `kind` is person, shop, service or estate."""
     plain = "sr" if language == "sr-cyrl" else language
-    opening = random.choice((_SHOP_OPENINGS if by_shop else _OPENINGS)[plain])
-    text = f"{opening} {random.choice(_CLOSINGS[plain])} {city}."
+    closings = _CLOSINGS["goods" if kind in ("person", "shop") else "other"]
+    text = f"{random.choice(_OPENINGS[kind][plain])} {random.choice(closings[plain])} {city}."
     return in_cyrillic(text) if language == "sr-cyrl" else text
 
 

@@ -1,0 +1,70 @@
+"""Pages that are made from code say what the code says."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from listings.client.methods import READS, AsyncMethods, SyncMethods
+from listings.environment import KEYS, MEANINGLESS, RENAMED
+from listings.transport.policy import POLICIES
+from listings.transport.table import declared_methods
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, CHECKOUT / "tools" / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", ["docs/reference/configuration.md", "docs/reference/cli.md"])
+def test_page_follows_from_the_code(path: str):
+    made: dict[Path, Any] = tool("reference").pages()
+
+    assert (CHECKOUT / path).read_text() == made[Path(path)], "run `make docs`"
+
+
+def test_old_names_are_known_once():
+    assert not MEANINGLESS.keys() & KEYS.keys()
+    assert not RENAMED.keys() & (KEYS.keys() | MEANINGLESS.keys())
+    assert set(RENAMED.values()) <= KEYS.keys()
+
+
+def test_client_has_every_method_and_repeats_reads_alone():
+    assert {policy.method for policy in POLICIES.values() if not policy.writes} == READS
+    for methods in (AsyncMethods, SyncMethods):
+        named = {name.replace("_", "") for name in vars(methods)}
+        assert {method.lower() for method in declared_methods()} <= named
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        path.relative_to(CHECKOUT)
+        for path in (CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md")))
+    ],
+)
+def test_links_lead_somewhere(page: Path):
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", (CHECKOUT / page).read_text()):
+        if "://" not in target:
+            assert (CHECKOUT / page.parent / target).exists(), f"{page} links to {target}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/how-to/run-locally.md"])
+def test_make_targets_that_pages_name_exist(page: str):
+    makefile = (CHECKOUT / "Makefile").read_text()
+    for line in re.findall(r"`make ([a-z][a-z -]*)`", (CHECKOUT / page).read_text()):
+        for target in line.split():
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page}: make {target}"
