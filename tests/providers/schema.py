@@ -72,6 +72,13 @@ async def catalog(connection: asyncpg.Connection) -> list[str]:
     return [row["line"] for row in await connection.fetch(_CATALOG)]
 
 
+def difference(one: list[str], other: list[str]) -> list[str]:
+    """Return what stands in one of two catalogs only; comparing whole lists would take pytest minutes to print."""
+    return sorted(
+        {f"- {line}" for line in set(one) - set(other)} | {f"+ {line}" for line in set(other) - set(one)}
+    )
+
+
 def apart_from_validation(lines: list[str]) -> list[str]:
     """Drop what validating a constraint changes: a way down keeps that, since it says nothing new."""
     return [re.sub(r"( NOT VALID)? validated [tf]$", "", line) for line in lines]
