@@ -104,6 +104,7 @@ def document(address: str) -> schemathesis.BaseSchema:
     return schemathesis.openapi.from_url(f"{address}/openapi.json")
 
 
+@pytest.mark.timeout(1800 if PROVE else 120)
 def test_every_answer_keeps_to_the_document(document, address, subtests) -> None:
     operations = [result.ok() for result in document.get_all_operations()]
     assert len(operations) > 20
