@@ -1,0 +1,185 @@
+"""Reading settings from the environment: old names, strangers, sources, and values that cannot be used."""
+
+from __future__ import annotations
+
+import pytest
+
+from listings.environment import KEYS, MEANINGLESS, OLD_PREFIX, ConfigurationError, read_environment
+
+
+def problems(**environ: str) -> dict[str, str]:
+    with pytest.raises(ConfigurationError) as caught:
+        read_environment(environ)
+    return {problem.variable: f"{problem.what} | {problem.example}" for problem in caught.value.problems}
+
+
+def test_nothing_set_is_the_defaults():
+    configuration = read_environment({})
+
+    assert configuration.sources == {}
+    assert configuration.warnings == ()
+    assert (configuration.settings.server.grpc_port, configuration.settings.server.http_port) == (50053, 8086)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "group", "field", "expected"),
+    [
+        ("LISTINGS_CACHE_ENABLED", "false", "cache", "enabled", False),
+        ("LISTINGS_RATE_LIMIT_ENABLED", "false", "rate_limit", "enabled", False),
+        ("LISTINGS_LOG_LEVEL", "warning", "log", "level", "warning"),
+        ("LISTINGS_GRPC_PORT", "1234", "server", "grpc_port", 1234),
+        ("LISTINGS_HTTP_PORT", "1234", "server", "http_port", 1234),
+        ("LISTINGS_DB_HOST", "db", "database", "host", "db"),
+        ("LISTINGS_DRAIN_SECONDS", "1m30s", "server", "drain_seconds", 90.0),
+        ("LISTINGS_DB_STATEMENT_TIMEOUT_SECONDS", "5m", "database", "statement_timeout_seconds", 300.0),
+        ("LISTINGS_CACHE_TTL_SECONDS", "500ms", "cache", "ttl_seconds", 0.5),
+        (
+            "LISTINGS_CORS_ALLOWED_ORIGINS",
+            "https://a, https://b",
+            "cors",
+            "allowed_origins",
+            ["https://a", "https://b"],
+        ),
+    ],
+)
+def test_variable_sets_its_field(variable: str, value: str, group: str, field: str, expected: object):
+    configuration = read_environment({variable: value})
+
+    assert getattr(getattr(configuration.settings, group), field) == expected
+    assert configuration.sources == {(group, field): variable}
+
+
+def test_addresses_win_over_split_keys():
+    settings = read_environment(
+        {
+            "LISTINGS_DATABASE_URL": "postgresql://a:b@one/x",
+            "LISTINGS_DB_HOST": "two",
+            "LISTINGS_REDIS_URL": "redis://one",
+            "LISTINGS_REDIS_HOST": "two",
+        }
+    ).settings
+
+    assert settings.database.dsn() == "postgresql://a:b@one/x"
+    assert settings.redis.address() == "redis://one"
+
+
+def test_empty_variable_is_not_set():
+    configuration = read_environment({"LISTINGS_DATABASE_URL": "", "LISTINGS_GRPC_PORT": ""})
+
+    assert configuration.sources == {}
+
+
+@pytest.mark.parametrize(
+    "key", sorted(key for key in KEYS if key not in ("DATABASE_URL", "CORS_ALLOWED_ORIGINS"))
+)
+def test_every_setting_is_read_under_the_old_prefix_with_one_warning(key: str):
+    from listings.environment import example_of, group_fields
+
+    group, name = KEYS[key]
+    value = example_of(group_fields(group)[name]) or "x"
+    configuration = read_environment({OLD_PREFIX + key: value})
+
+    assert configuration.sources == {(group, name): OLD_PREFIX + key}
+    assert configuration.warnings == (f"{OLD_PREFIX}{key} is an old name: set LISTINGS_{key} instead",)
+
+
+def test_old_names_with_another_meaning_now():
+    configuration = read_environment(
+        {
+            "SVETULISTINGS_DB_MAX_OPEN_CONNS": "12",
+            "SVETULISTINGS_FEATURE_CACHE_ENABLED": "false",
+            "SVETULISTINGS_LOG_FORMAT": "pretty",
+        }
+    )
+
+    assert configuration.settings.database.pool_size == 12
+    assert configuration.settings.cache.enabled is False
+    assert configuration.settings.log.format == "console"
+    assert all("LISTINGS_" in warning for warning in configuration.warnings)
+
+
+def test_new_name_wins_over_the_old():
+    configuration = read_environment({"LISTINGS_DB_HOST": "new", "SVETULISTINGS_DB_HOST": "old"})
+
+    assert configuration.settings.database.host == "new"
+    assert len(configuration.warnings) == 1
+
+
+@pytest.mark.parametrize("key", sorted(MEANINGLESS))
+def test_old_name_that_means_nothing_is_named_with_the_reason(key: str):
+    configuration = read_environment({OLD_PREFIX + key: "1"})
+
+    assert configuration.sources == {}
+    assert configuration.warnings == (f"{OLD_PREFIX}{key} has no effect: {MEANINGLESS[key]}. Remove it",)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LISTINGS_PORT", "tcp://10.0.0.1:50053"),
+        ("LISTINGS_SERVICE_HOST", "10.0.0.1"),
+        ("LISTINGS_SERVICE_PORT", "50053"),
+        ("LISTINGS_SERVICE_PORT_GRPC", "50053"),
+        ("LISTINGS_PORT_50053_TCP", "tcp://10.0.0.1:50053"),
+        ("LISTINGS_PORT_50053_TCP_ADDR", "10.0.0.1"),
+        ("LISTINGS_PORT_50053_TCP_PORT", "50053"),
+        ("LISTINGS_PORT_50053_TCP_PROTO", "tcp"),
+        ("LISTINGS_REDIS_PORT", "tcp://10.0.0.2:6379"),
+        ("LISTINGS_REDIS_SERVICE_HOST", "10.0.0.2"),
+        ("LISTINGS_REDIS_PORT_6379_TCP_ADDR", "10.0.0.2"),
+    ],
+)
+def test_what_kubernetes_injects_is_ignored_in_silence(variable: str, value: str):
+    configuration = read_environment({variable: value})
+
+    assert configuration.sources == {}
+    assert configuration.warnings == ()
+
+
+def test_unknown_name_is_warned_about_with_the_nearest():
+    (warning,) = read_environment({"LISTINGS_GRPC_PROT": "1"}).warnings
+
+    assert "did you mean LISTINGS_GRPC_PORT?" in warning
+
+
+def test_unknown_old_name_is_warned_about():
+    (warning,) = read_environment({"SVETULISTINGS_GRPC_PROT": "1"}).warnings
+
+    assert "did you mean LISTINGS_GRPC_PORT?" in warning
+
+
+@pytest.mark.parametrize(
+    "variable", ["LISTINGS_DATA_FOLDER", "LISTINGS_TOKEN", "LISTINGS_TEST_DATABASE_URL", "PATH"]
+)
+def test_variables_of_other_programs_are_left_alone(variable: str):
+    assert read_environment({variable: "x"}).warnings == ()
+
+
+def test_every_bad_value_is_named_with_an_example():
+    found = problems(
+        LISTINGS_GRPC_PORT="abc",
+        LISTINGS_HTTP_PORT="70000",
+        LISTINGS_DB_SSLMODE="maybe",
+        LISTINGS_DATABASE_URL="mysql://x",
+        LISTINGS_CACHE_ENABLED="perhaps",
+        LISTINGS_DRAIN_SECONDS="5 minutes",
+        LISTINGS_CORS_ALLOWED_ORIGINS="*",
+    )
+
+    assert found["LISTINGS_GRPC_PORT"] == "'abc' is not a whole number | LISTINGS_GRPC_PORT=50053"
+    assert "65535" in found["LISTINGS_HTTP_PORT"]
+    assert "LISTINGS_DB_SSLMODE=prefer" in found["LISTINGS_DB_SSLMODE"]
+    assert "postgresql://" in found["LISTINGS_DATABASE_URL"]
+    assert "neither true nor false" in found["LISTINGS_CACHE_ENABLED"]
+    assert "not a number or duration" in found["LISTINGS_DRAIN_SECONDS"]
+    assert found.keys() >= {"LISTINGS_CORS_ALLOWED_ORIGINS"}
+
+
+def test_bad_value_under_an_old_name_is_named_by_it():
+    assert problems(SVETULISTINGS_DB_MAX_OPEN_CONNS="0").keys() == {"SVETULISTINGS_DB_MAX_OPEN_CONNS"}
+
+
+def test_no_secret_is_in_an_error():
+    found = problems(LISTINGS_DATABASE_URL="mysql://user:hunter2@db/x", LISTINGS_GRPC_PORT="abc")
+
+    assert "hunter2" not in "".join(found.values())
