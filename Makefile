@@ -98,16 +98,23 @@ bench-check: $(READY) ## Measure, and fail when a kept ratio fell
 	@$(BIN)/python tests/bench/run.py --check $(ARGS)
 
 .PHONY: prove-service
-prove-service: $(READY) ## Run the long proofs: kill -9, drains, migrations, fuzzing
-	@LISTINGS_PROVE=1 $(BIN)/python tests/prove/service.py $(ARGS)
+prove-service: $(READY) ## The long proofs of the service: fuzzing, kill -9, drains, migrations (about 40 min)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/integration/fuzz tests/integration/rest/test_schemathesis.py tests/integration/migrate tests/prove/test_stopping_and_dying.py $(ARGS)
+	@$(BIN)/python tests/prove/migration_locks.py
+
+.PHONY: prove-stock
+prove-stock: $(READY) ## The long proofs of the stock engine: crashes, buyers, carts, speed, imports (about 60 min)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/integration/stock tests/prove/test_never_oversells.py tests/prove/test_random_carts.py $(ARGS)
+	@$(BIN)/python tests/bench/stock.py
+	@$(BIN)/python tests/bench/transfer.py
 
 .PHONY: bench-quick
 bench-quick: $(READY) ## The benchmark with few rows and short runs, as CI does
 	@$(BIN)/python tests/bench/run.py --quick $(ARGS)
 
-.PHONY: prove-service-quick
-prove-service-quick: $(READY) ## The proofs with reduced counts, as CI does
-	@$(BIN)/python tests/prove/service.py $(ARGS)
+.PHONY: prove-quick
+prove-quick: $(READY) ## The proofs with reduced counts, as CI does
+	@$(BIN)/python -m pytest -n0 -s -q tests/prove $(ARGS)
 
 ##@ Tidy
 .PHONY: clean
