@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 DRIFTS: Final = 1
 UNREACHABLE: Final = 6
+_PIPE_WIDTH: Final = 140
 
 app = typer.Typer(
     name="ledger",
@@ -151,7 +152,7 @@ def _plain(drifts: Sequence[Drift]) -> list[dict[str, Any]]:
 
 
 def _print_drift(found: Sequence[Drift], repaired: Sequence[Drift], *, repair: bool, most: int) -> None:
-    console = Console(highlight=False)
+    console = _console()
     if not found:
         console.print(Text("✓ ", style="green") + Text("Every item's movements add up to its stock."))
         return
@@ -177,15 +178,16 @@ def _print_drift(found: Sequence[Drift], repaired: Sequence[Drift], *, repair: b
 
 
 def _print_history(name: str, entries: Sequence[LedgerEntry], *, cut: bool) -> None:
-    console = Console(highlight=False)
-    table = Table(
-        "when (UTC)", "product", "variant", "what", "change", "stock", "why", "order", "by", title=name
-    )
+    console = _console()
+    table = Table(title=name)
+    for heading in ("when (UTC)", "item", "what", "change", "stock"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("why", "order", "by"):
+        table.add_column(heading, overflow="fold")
     for entry in entries:
         table.add_row(
             entry.created_at.strftime("%Y-%m-%d %H:%M:%S"),
-            str(entry.product_id),
-            str(entry.variant_id or ""),
+            f"{entry.product_id}/{entry.variant_id}" if entry.variant_id else str(entry.product_id),
             entry.movement_type,
             "" if entry.delta is None else f"{entry.delta:+d}",
             "" if entry.stock_after is None else f"{entry.stock_before} → {entry.stock_after}",
@@ -196,6 +198,12 @@ def _print_history(name: str, entries: Sequence[LedgerEntry], *, cut: bool) -> N
     console.print(table)
     if cut:
         console.print(f"These are the last {len(entries)}; --most shows more.")
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for a row where there is none, such as in a pipe."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
 
 
 def _facts(entry: LedgerEntry) -> dict[str, Any]:

@@ -193,7 +193,7 @@ def _check_filter(wanted: LedgerFilter) -> None:
         if movement_type not in _KNOWN_TYPES:
             raise invalid(
                 "movement_types",
-                f"unknown movement type {movement_type[:50]!r}; known are: {', '.join(_KNOWN_TYPES)}",
+                f"movement_types: {movement_type[:50]!r} is unknown; known are {', '.join(_KNOWN_TYPES)}",
             )
     if wanted.order_id is not None and not wanted.order_id.isprintable():
         raise invalid("order_id", "order_id must not contain control characters")
