@@ -9,12 +9,15 @@
     redis_url       a real Redis, empty at the start of the test
     postgres_process, redis_process
                     start servers of the test's own, which it may crash
+    api_server      a Kubernetes API without nodes: .kubeconfig, .url, .kubectl; see e2e/cluster/api_server.py
+    api_namespace   a new namespace there
 
 Servers start with the first test that asks: unit tests never pay for them.
 """
 
 from __future__ import annotations
 
+import secrets
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +33,8 @@ from listings.embedded import EmbeddedPostgres, EmbeddedRedis
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator, Mapping
+
+    from e2e.cluster.api_server import ApiServer
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -157,3 +162,28 @@ def redis_url(redis_server: EmbeddedRedis) -> str:
         client.flushall()
         client.script_flush()
     return url
+
+
+@pytest.fixture(scope="session")
+def api_server() -> Iterator[ApiServer]:
+    """Run etcd and kube-apiserver, up in seconds. Mark its tests `xdist_group("api_server")`: one serves all."""
+    from e2e.cluster.api_server import run_api_server  # late: other tests do not depend on it
+    from e2e.cluster.binaries import API, Binaries
+
+    binaries = Binaries.cached()
+    missing = [program.name for program in binaries.missing(API)]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not built yet; `make e2e-binaries` builds them once, with Go")
+    with (
+        TemporaryDirectory(prefix="lst-api-", ignore_cleanup_errors=True) as folder,
+        run_api_server(Path(folder), binaries) as server,
+    ):
+        yield server
+
+
+@pytest.fixture
+def api_namespace(api_server: ApiServer) -> str:
+    """Make a namespace of the test's own. It stays: nothing empties namespaces where only the API runs."""
+    name = f"test-{secrets.token_hex(4)}"
+    api_server.kubectl("create", "namespace", name)
+    return name
