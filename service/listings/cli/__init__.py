@@ -6,7 +6,7 @@ from typing import Final
 
 import typer
 
-from listings.cli import about, call, config, demo, dev, doctor, ledger, migrate, serve
+from listings.cli import about, call, config, demo, dev, doctor, ledger, migrate, serve, transfer
 
 _RUN: Final = "Run"
 _LOOK: Final = "Look into it"
@@ -33,6 +33,8 @@ app.command("version", rich_help_panel=_LOOK)(about.version)
 app.add_typer(migrate.app, name="migrate", rich_help_panel=_DATABASE)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=_DATABASE)
 app.add_typer(demo.app, name="demo", rich_help_panel=_DATABASE)
+app.command("import", rich_help_panel=_DATABASE)(transfer.import_)
+app.command("export", rich_help_panel=_DATABASE)(transfer.export)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from listings.domain.listings import Status
 from listings.domain.products import NewProduct, Product, sku_taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -42,6 +42,10 @@ _LOCK: Final = Statement(
     f"{_SHAPE}\nWHERE l.id = ANY($1::bigint[]) AND l.storefront_id = $2::bigint AND {_UNDELETED}"
     "\nORDER BY l.id FOR NO KEY UPDATE OF l",
 )
+_ALL_OF: Final = Statement(
+    "products.all_of", f"{_SHAPE}\nWHERE l.storefront_id = $1::bigint AND {_UNDELETED} ORDER BY l.id"
+)
+_COUNT_OF: Final = statement("products", "count_of")
 _STANDING: Final = statement("products", "standing")
 _FREE_SLUGS: Final = statement("products", "free_slugs")
 _INSERT: Final = statement("products", "insert")
@@ -134,6 +138,17 @@ class ProductRows:
         if not offset and after is None:
             return [], 0
         return [], int(await self._connections.fetchval(Statement("products.count", count), *counted))
+
+    async def count_of(self, storefront_id: int) -> int:
+        """How many undeleted products a storefront has."""
+        return int(await self._connections.fetchval(_COUNT_OF, storefront_id))
+
+    async def all_of(self, storefront_id: int, *, at_once: int = 1000) -> AsyncIterator[list[Product]]:
+        """Every undeleted product of a storefront as of one moment, ids ascending, some at a time."""
+        async with self._connections.transaction() as session:
+            cursor = await session.connection.cursor(_ALL_OF.sql, storefront_id)
+            while rows := await cursor.fetch(at_once):
+                yield [product_of(row) for row in rows]
 
     async def standing(
         self, session: Session, storefront_id: int, categories: Iterable[int], skus: Iterable[str]

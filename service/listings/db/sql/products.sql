@@ -8,14 +8,24 @@ SELECT l.id, l.storefront_id, l.title, coalesce(l.description, '') AS descriptio
        coalesce(l.show_on_map, true) AS show_on_map, coalesce(l.has_variants, false) AS has_variants
 FROM listings AS l;
 
+-- name: count_of
+-- How many undeleted products a storefront has.
+SELECT count(*) FROM listings
+WHERE storefront_id = $1::bigint AND source_type = 'b2c' AND is_deleted = false;
+
 -- name: standing
 -- What the new products of a storefront need to know before they are written: who owns the storefront,
--- which of the categories may be used, and which of the SKUs are taken.
+-- which of the categories may be used, and which of the SKUs are taken. Each SKU is looked up by itself (LIMIT
+-- keeps it so): a plan made while the storefront was small must not read all of it when it has grown.
 SELECT (SELECT s.user_id FROM storefronts s WHERE s.id = $1::bigint AND s.deleted_at IS NULL) AS owner_id,
        ARRAY(SELECT c.id::bigint FROM categories c WHERE c.id = ANY($2::bigint[]) AND c.is_active) AS categories,
-       ARRAY(SELECT l.sku::text FROM listings l
-             WHERE l.storefront_id = $1::bigint AND l.sku = ANY($3::text[]) AND l.sku <> ''
-               AND l.source_type = 'b2c' AND l.is_deleted = false) AS skus;
+       ARRAY(SELECT wanted.sku FROM unnest($3::text[]) AS wanted (sku)
+             CROSS JOIN LATERAL (
+                 SELECT FROM listings l
+                 WHERE l.storefront_id = $1::bigint AND l.sku = wanted.sku AND l.sku <> ''
+                   AND l.source_type = 'b2c' AND l.is_deleted = false
+                 LIMIT 1
+             ) AS holder) AS skus;
 
 -- name: free_slugs
 -- The first free number of each slug that is taken, or wanted by several new products ($3): the one after
@@ -73,9 +83,14 @@ SELECT uuid FROM listings WHERE uuid = ANY($1::uuid[]);
 
 -- name: skus_of_others
 -- Who has these SKUs in a storefront now.
-SELECT l.sku, l.id FROM listings l
-WHERE l.storefront_id = $1::bigint AND l.sku = ANY($2::text[]) AND l.sku <> ''
-  AND l.source_type = 'b2c' AND l.is_deleted = false;
+SELECT wanted.sku, holder.id
+FROM unnest($2::text[]) AS wanted (sku)
+CROSS JOIN LATERAL (
+    SELECT l.id FROM listings l
+    WHERE l.storefront_id = $1::bigint AND l.sku = wanted.sku AND l.sku <> ''
+      AND l.source_type = 'b2c' AND l.is_deleted = false
+    LIMIT 1
+) AS holder;
 
 -- name: usable_categories
 -- Which of these categories products may be put into.

@@ -1,0 +1,1 @@
+"""Products in and out of files: what `listings import` and `listings export` do."""
