@@ -104,13 +104,14 @@ prove-service: $(READY) ## The long proofs of the service: fuzzing, kill -9, dra
 
 .PHONY: prove-stock
 prove-stock: $(READY) ## The long proofs of the stock engine: crashes, buyers, carts, speed, imports (about 60 min)
-	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/integration/stock tests/prove/test_never_oversells.py tests/prove/test_random_carts.py $(ARGS)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/integration/stock tests/prove/test_never_oversells.py tests/prove/test_random_carts.py tests/prove/test_import.py $(ARGS)
 	@$(BIN)/python tests/bench/stock.py
-	@$(BIN)/python tests/bench/transfer.py
+	@$(BIN)/python tests/bench/stock_naive.py
 
 .PHONY: bench-quick
-bench-quick: $(READY) ## The benchmark with few rows and short runs, as CI does
+bench-quick: $(READY) ## The benchmarks with few rows and short runs, as CI does
 	@$(BIN)/python tests/bench/run.py --quick $(ARGS)
+	@$(BIN)/python tests/bench/stock.py --quick
 
 .PHONY: prove-quick
 prove-quick: $(READY) ## The proofs with reduced counts, as CI does

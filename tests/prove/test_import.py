@@ -1,0 +1,130 @@
+"""A large import: how fast beside plain COPY, in how much memory, and whole after a kill -9.
+
+100,000 products with LISTINGS_PROVE=1, 5,000 otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+
+import asyncpg
+import psutil
+import pytest
+from providers.postgres import migrate
+
+PRODUCTS = 100_000 if os.environ.get("LISTINGS_PROVE") else 5_000
+COLUMNS = (
+    "user_id", "storefront_id", "title", "slug", "description", "price", "currency", "category_id", "status",
+    "quantity", "stock_status", "sku", "source_type",
+)  # fmt: skip
+
+
+@pytest.fixture
+async def shops(postgres_process):
+    """A durable server with three empty storefronts: one to fill, one to fill with a kill, one for COPY."""
+    server = postgres_process(durable=True)
+    await migrate(server.dsn())
+    connection = await asyncpg.connect(server.dsn())
+    await connection.execute(
+        "INSERT INTO categories (id, name, slug, level) VALUES (1, 'Chairs', 'chairs', 0);"
+        "INSERT INTO storefronts (id, user_id, slug, name) SELECT n, n, 'shop-' || n, 'Shop' FROM generate_series(1, 3) n"
+    )
+    yield server.dsn(), connection
+    await connection.close()
+
+
+def write_file(path):
+    with path.open("w") as file:
+        for number in range(PRODUCTS):
+            record = {
+                "name": f"Oak chair number {number}",
+                "description": "A chair of solid oak, oiled by hand.",
+                "price": 10 + number % 1000,
+                "currency": "RSD",
+                "category_id": 1,
+                "sku": f"chair-{number}",
+                "stock_quantity": 5,
+            }
+            file.write(json.dumps(record) + "\n")
+
+
+def start_import(dsn: str, path, storefront: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "listings", "import", str(path), "--storefront", str(storefront)],
+        env={**os.environ, "LISTINGS_DATABASE_URL": dsn},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def run_import(dsn: str, path, storefront: int) -> tuple[float, float]:
+    """Seconds and peak memory in MiB."""
+    began = time.monotonic()
+    process = start_import(dsn, path, storefront)
+    watched, peak = psutil.Process(process.pid), 0
+    while process.poll() is None:
+        try:
+            peak = max(peak, watched.memory_info().rss)
+        except psutil.NoSuchProcess:
+            break
+        time.sleep(0.02)  # a sampling interval
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()[-2000:]
+    return time.monotonic() - began, peak / 2**20
+
+
+async def copy_rows(connection) -> float:
+    """Seconds that plain COPY needs for the same rows into the same table, without movements and queue."""
+    rows = [
+        (3, 3, f"Oak chair number {n}", f"copied-{n}", "A chair of solid oak, oiled by hand.", 10 + n % 1000, "RSD",
+         1, "active", 5, "low_stock", f"chair-{n}", "b2c")
+        for n in range(PRODUCTS)
+    ]  # fmt: skip
+    began = time.monotonic()
+    await connection.copy_records_to_table("listings", records=rows, columns=COLUMNS)
+    return time.monotonic() - began
+
+
+async def counted(connection, storefront: int) -> tuple[int, int, int]:
+    """Products, different skus, and products whose movements do not add up to their stock."""
+    row = await connection.fetchrow(
+        "SELECT count(*) AS products, count(DISTINCT sku) AS skus, count(*) FILTER (WHERE quantity <> coalesce("
+        " (SELECT sum(delta) FROM inventory_movements m WHERE m.listing_id = l.id), 0)) AS drifted"
+        " FROM listings l WHERE storefront_id = $1",
+        storefront,
+    )
+    return row["products"], row["skus"], row["drifted"]
+
+
+@pytest.mark.timeout(1800)
+async def test_an_import_is_whole_after_a_kill_and_not_far_from_copy(shops, tmp_path):
+    dsn, connection = shops
+    path = tmp_path / "chairs.ndjson"
+    write_file(path)
+
+    seconds, peak = await asyncio.to_thread(run_import, dsn, path, 1)
+    assert await counted(connection, 1) == (PRODUCTS, PRODUCTS, 0)
+
+    killed = start_import(dsn, path, 2)
+    while (await counted(connection, 2))[0] < PRODUCTS // 3:
+        assert killed.poll() is None, killed.communicate()
+        await asyncio.sleep(0.02)  # a poll of the database, bounded by the test's time limit
+    killed.kill()
+    killed.communicate()
+    landed, _, drifted = await counted(connection, 2)
+    assert 0 < landed < PRODUCTS
+    assert drifted == 0, "a product without its movement was left behind"
+    resumed, _ = await asyncio.to_thread(run_import, dsn, path, 2)
+    assert await counted(connection, 2) == (PRODUCTS, PRODUCTS, 0)
+
+    copied = await copy_rows(connection)
+    print(
+        f"\nimport of {PRODUCTS:,} products: {PRODUCTS / seconds:,.0f} rows/s beside COPY's {PRODUCTS / copied:,.0f} "
+        f"(ratio {copied / seconds:.2f}; COPY writes neither movements nor queue rows and checks nothing), "
+        f"peak memory {peak:.0f} MiB; killed at {landed:,}, resumed in {resumed:.1f} s, 0 duplicates"
+    )
