@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from providers.postgres import Databases, PostgresServer
 
 PROVE: Final = os.environ.get("LISTINGS_PROVE") == "1"
-_SHARE: Final = 1 if PROVE else 13
-"""Every boundary is tried by the long run, every thirteenth otherwise (a file has four, so all kinds come up)."""
+_SHARE: Final = 1 if PROVE else 29
+"""Every boundary is tried by the long run, every twenty-ninth otherwise (a file has four, so all kinds come up)."""
 
 
 @pytest.fixture
