@@ -257,7 +257,10 @@ BEGIN
                 outcomes[i] := 'too_much';
             ELSE
                 outcomes[i] := 'done';
-                unseens[i] := taken[claim] IS NULL;
+                IF taken[claim] IS NULL THEN
+                    unseens[i] := true;
+                    knowns[i] := 0;
+                END IF;
                 given[claim] := quantities[i];
                 sales[i] := -quantities[i];
             END IF;

@@ -61,7 +61,7 @@ from listings.usecases.categories import Categories
 from listings.usecases.expiry import ExpirySweeper, QueuePurge, every
 from listings.usecases.favorites import Favorites
 from listings.usecases.images import Images
-from listings.usecases.inventory import Inventory
+from listings.usecases.inventory import Inventory, LedgerWatch
 from listings.usecases.listing_variants import ListingVariants
 from listings.usecases.listings import Listings
 from listings.usecases.product_bulk import ProductBulk
@@ -275,6 +275,8 @@ def _maintenance(
         consumed=False,  # search reads PostgreSQL: nothing takes rows from the queue
     )
     yield every(settings.queue_purge_interval_seconds, purge.purge, name="indexing queue purge")
+    watch = LedgerWatch(InventoryRows(connections), metrics.stock)
+    yield every(settings.ledger_check_interval_seconds, watch.check, name="ledger check")
 
 
 @asynccontextmanager

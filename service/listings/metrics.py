@@ -413,9 +413,9 @@ class StockMetrics:
         """A check was answered."""
         self._checks.inc()
 
-    def unseen(self, items: int) -> None:
-        """Items were given back for an unknown order."""
-        self._unseen.inc(items)
+    def unseen(self) -> None:
+        """An item was given back for an order that never took it here."""
+        self._unseen.inc()
 
     def recorded(self, movement_type: str) -> None:
         """A person's movement was written."""

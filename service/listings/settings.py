@@ -272,6 +272,9 @@ class MaintenanceSettings(Group):
         7 * 86400.0, gt=0, description="How long indexing rows are kept while nothing consumes them."
     )
     queue_purge_interval_seconds: Seconds = Field(600.0, gt=0, description="How often old rows are removed.")
+    ledger_check_interval_seconds: Seconds = Field(
+        3600.0, gt=0, description="How often the inventory ledger is proved; reads all of it."
+    )
 
 
 class Settings(Group):

@@ -89,7 +89,10 @@ CONFLICTS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ItemOutcome:
-    """One item's part of the answer. `known`: what the order took of it, or gave back, before."""
+    """One item's part of the answer.
+
+    `known`: what the order took of it, or gave back, before; 0 for an item given back that it never took.
+    """
 
     outcome: Outcome
     stock_before: int

@@ -115,7 +115,7 @@ class StockModel:
         if shelf.stock + quantity > HIGHEST_STOCK:
             return _nothing(Outcome.TOO_MUCH, shelf)
         moved = self.given[order_id, item] = self._put(item, shelf.stock + quantity, quantity)
-        return ItemOutcome(Outcome.DONE, moved.stock_before, moved.stock_after)
+        return ItemOutcome(Outcome.DONE, moved.stock_before, moved.stock_after, 0 if taken is None else None)
 
     def _move(self, request: StockRequest, wanted: dict[Item, int]) -> Outcomes:
         if request.key is not None and request.key in self.keyed:

@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from listings.domain.errors import FailedPrecondition, InvalidArgument, ListingsError, NotFound, invalid
 from listings.domain.inventory import RECORDABLE, LedgerPage, MovementType
 from listings.domain.paging import newest_key, newest_position, read_token, write_token
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from listings.domain.inventory import Drift, LedgerFilter, ProductStats
     from listings.metrics import StockMetrics
     from listings.usecases.stock import StockEngine
+
+log = structlog.get_logger(__name__)
 
 LONGEST_KEY: Final = 255
 LONGEST_REASON: Final = 255
@@ -130,6 +134,30 @@ class Inventory:
     async def stats(self, storefront_id: int) -> ProductStats:
         """Figures over a storefront's undeleted products; zeros for an unknown one."""
         return await self._rows.stats(storefront_id)
+
+
+class LedgerWatch:
+    """Proves the ledger now and then, and says in a gauge what does not add up."""
+
+    # More than anybody reads; the gauge then stands at this number.
+    MOST: Final = 1000
+
+    def __init__(self, rows: InventoryRows, metrics: StockMetrics) -> None:
+        self._rows = rows
+        self._metrics = metrics
+
+    async def check(self) -> int:
+        """Count the items that drift and name the first. Nothing is changed: 0 rows."""
+        drifts = await self._rows.drift(most=self.MOST)
+        self._metrics.drifting(len(drifts))
+        if drifts:
+            log.error(
+                "stock is not the sum of its movements; see `listings ledger verify`",
+                items=len(drifts),
+                first_product_id=drifts[0].product_id,
+                first_variant_id=drifts[0].variant_id,
+            )
+        return 0
 
 
 class Ledger:

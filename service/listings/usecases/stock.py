@@ -64,6 +64,8 @@ class StockEngine:
                 kinds.add(outcome.outcome)
                 if outcome.outcome is Outcome.DONE:
                     topics.update((("product", item.product_id), ("listing", item.product_id)))
+                    if outcome.known == 0:
+                        self._metrics.unseen()
             self._tell(request, kinds)
         self._metrics.batched(len(requests))
         if topics:
