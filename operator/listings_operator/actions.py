@@ -77,6 +77,9 @@ class Plan:
     """A decision. `ledger` must be written to status before any action that creates a Job."""
 
     phase: Phase
+    reason: str
+    message: str
+    """What is being waited for, for people."""
     actions: tuple[Action, ...]
     conditions: tuple[Condition, ...]
     events: tuple[Event, ...]

@@ -77,13 +77,37 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
-    """How often one thing has failed in a row, and when to try it again."""
+class Error:
+    """Why an attempt failed, and what a person can do about it."""
+
+    reason: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.message.rstrip('.')}. {self.remedy}".strip() if self.remedy else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The Job that is to run, running, or over: its number is part of its name, so naming it again is harmless."""
 
     task: str
     key: str
-    failures: int
-    not_before: datetime
+    number: int
+    failures: int = 0
+    """Failures in a row of this task for this key."""
+    not_before: datetime | None = None
+    """When the next attempt starts; set once this one has failed and that has been taken note of."""
+    given_up: bool = False
+    """Whether no further attempt is made until something changes or somebody says retry."""
+    error: Error | None = None
+    """What went wrong last."""
+
+    @property
+    def over(self) -> bool:
+        """Whether this attempt has failed and its result is in the ledger."""
+        return self.given_up or self.not_before is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +122,14 @@ class Ledger:
     """Good ones, newest first."""
     failed: Failed | None = None
     rollout: Rollout | None = None
-    attempts: Attempts | None = None
-    last_attempt: int = 0
-    """Number of the last Job, so that a Job which was cleaned up never lends its name to another."""
+    attempt: Attempt | None = None
+    last_number: int = 0
+    """Number of the last attempt of any kind: no two ever share one, so an old result is never taken for a new."""
     seeded: bool = False
     retry_token: str = ""
     """Value of the retry annotation that was acted upon."""
+    reason: str = ""
+    """What was told last; another one is another event."""
 
     @property
     def stable(self) -> Revision | None:
@@ -112,14 +138,15 @@ class Ledger:
 
     def forgetting_failures(self, retry_token: str) -> Ledger:
         """This ledger after somebody said retry."""
-        return replace(self, failed=None, attempts=None, retry_token=retry_token)
+        schema = self.schema if self.schema is not None and self.schema.done else None
+        return replace(self, schema=schema, failed=None, attempt=None, retry_token=retry_token)
 
 
 def read_ledger(status: Mapping[str, Any]) -> Ledger:
     """The ledger in a status document; an empty status is an empty ledger."""
     schema, rollout = status.get("schema"), status.get("rollout") or {}
     served = (schema or {}).get("served")
-    failed, attempts = rollout.get("failed"), status.get("attempts")
+    failed, attempt = rollout.get("failed"), status.get("attempt")
     return Ledger(
         schema=Schema(
             key=schema["key"],
@@ -147,24 +174,31 @@ def read_ledger(status: Mapping[str, Any]) -> Ledger:
         rollout=Rollout(rollout["template"], datetime.fromisoformat(rollout["startedAt"]))
         if "template" in rollout
         else None,
-        attempts=Attempts(
-            attempts["task"],
-            attempts["key"],
-            attempts["failures"],
-            datetime.fromisoformat(attempts["notBefore"]),
+        attempt=Attempt(
+            attempt["task"],
+            attempt["key"],
+            attempt["number"],
+            attempt.get("failures", 0),
+            datetime.fromisoformat(attempt["notBefore"]) if "notBefore" in attempt else None,
+            attempt.get("givenUp", False),
+            Error(error["reason"], error["message"], error.get("remedy", ""))
+            if (error := attempt.get("error"))
+            else None,
         )
-        if attempts
+        if attempt
         else None,
-        last_attempt=status.get("lastAttempt", 0),
+        last_number=status.get("lastNumber", 0),
         seeded=status.get("seeded", False),
         retry_token=status.get("retryToken", ""),
+        reason=status.get("reason", ""),
     )
 
 
 def ledger_status(ledger: Ledger) -> dict[str, Any]:
     """The ledger's part of a status document; `read_ledger` takes it back."""
     status: dict[str, Any] = {
-        "lastAttempt": ledger.last_attempt,
+        "reason": ledger.reason,
+        "lastNumber": ledger.last_number,
         "seeded": ledger.seeded,
         "retryToken": ledger.retry_token,
         "secretsHash": ledger.secrets,
@@ -204,14 +238,25 @@ def ledger_status(ledger: Ledger) -> dict[str, Any]:
         rollout["failed"] = {"hash": failed.hash, "reason": failed.reason, "message": failed.message}
     if rollout:
         status["rollout"] = rollout
-    if ledger.attempts is not None:
-        attempts = ledger.attempts
-        status["attempts"] = {
-            "task": attempts.task,
-            "key": attempts.key,
-            "failures": attempts.failures,
-            "notBefore": moment(attempts.not_before),
-        }
+    if ledger.attempt is not None:
+        attempt = ledger.attempt
+        status["attempt"] = _without_none(
+            {
+                "task": attempt.task,
+                "key": attempt.key,
+                "number": attempt.number,
+                "failures": attempt.failures,
+                "notBefore": moment(attempt.not_before) if attempt.not_before else None,
+                "givenUp": attempt.given_up,
+                "error": {
+                    "reason": attempt.error.reason,
+                    "message": attempt.error.message,
+                    "remedy": attempt.error.remedy,
+                }
+                if attempt.error
+                else None,
+            }
+        )
     return status
 
 

@@ -27,6 +27,9 @@ REVISION_ANNOTATION: Final = f"{GROUP}/revision"
 SECRETS_ANNOTATION: Final = f"{GROUP}/secrets"
 KEY_ANNOTATION: Final = f"{GROUP}/key"
 ATTEMPT_ANNOTATION: Final = f"{GROUP}/attempt"
+# Tells the two Services of a resource apart, so that Prometheus scrapes each pod once.
+SERVICE_LABEL: Final = f"{GROUP}/service"
+RULES_LABEL: Final = f"{GROUP}/rules"
 TASK_LABEL: Final = f"{GROUP}/task"
 
 LONGEST_NAME: Final = 63
@@ -48,6 +51,11 @@ def headless(name: str) -> str:
 def config(name: str, content: str) -> str:
     """The ConfigMap of one content; a new content is a new object, so pods of two revisions never share one."""
     return f"{name}-config-{content}"
+
+
+def is_config(name: str, config_map: str) -> bool:
+    """Whether a ConfigMap holds settings of this resource's pods."""
+    return config_map.startswith(f"{name}-config-")
 
 
 def revision(name: str, revision_hash: str) -> str:

@@ -97,11 +97,13 @@ class JobSeen:
     task: Task
     key: str
     """What it was made for; see `decide`."""
-    attempt: int
+    number: int
     state: JobState
     report: Report | None = None
     failure: str = ""
     """The Job's own reason when it failed (DeadlineExceeded, BackoffLimitExceeded)."""
+    words: str = ""
+    """What its process said last, when it left no report."""
     trouble: PodTrouble | None = None
     finished_at: datetime | None = None
 
@@ -208,7 +210,7 @@ def job_seen(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> JobSe
     annotations = metadata.get("annotations", {})
     try:
         task = Task(metadata.get("labels", {}).get(names.TASK_LABEL, ""))
-        attempt = int(annotations[names.ATTEMPT_ANNOTATION])
+        number = int(annotations[names.ATTEMPT_ANNOTATION])
         key = annotations[names.KEY_ANNOTATION]
     except (ValueError, KeyError):
         return None
@@ -219,16 +221,19 @@ def job_seen(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> JobSe
             state = JobState.SUCCEEDED if condition["type"] == "Complete" else JobState.FAILED
             failure = "" if state is JobState.SUCCEEDED else condition.get("reason", "")
             finished_at = datetime.fromisoformat(condition["lastTransitionTime"])
+    messages = _messages_of(own)
+    reports = [report for report in map(read_report, messages) if report is not None]
     return JobSeen(
-        metadata["name"],
-        task,
-        key,
-        attempt,
-        state,
-        _report_of(own),
-        failure,
-        pod_trouble(own) if state is JobState.RUNNING else None,
-        finished_at,
+        name=metadata["name"],
+        task=task,
+        key=key,
+        number=number,
+        state=state,
+        report=reports[0] if reports else None,
+        failure=failure,
+        words=messages[0] if messages and not reports else "",
+        trouble=pod_trouble(own) if state is JobState.RUNNING else None,
+        finished_at=finished_at,
     )
 
 
@@ -280,18 +285,17 @@ def _made_by(pod: Mapping[str, Any], uid: str) -> bool:
     return any(owner.get("uid") == uid for owner in pod["metadata"].get("ownerReferences", ()))
 
 
-def _report_of(pods: Sequence[Mapping[str, Any]]) -> Report | None:
-    """The report of the newest pod that left one."""
+def _messages_of(pods: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Termination messages, of the newest pod first."""
     newest_first = sorted(
         pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True
     )
-    for pod in newest_first:
-        for container in pod.get("status", {}).get("containerStatuses", ()):
-            ended = container.get("state", {}).get("terminated") or {}
-            report = read_report(ended.get("message", ""))
-            if report is not None:
-                return report
-    return None
+    return [
+        str(message)
+        for pod in newest_first
+        for container in pod.get("status", {}).get("containerStatuses", ())
+        if (message := (container.get("state", {}).get("terminated") or {}).get("message"))
+    ]
 
 
 def _last_words(container: Mapping[str, Any]) -> str:

@@ -66,6 +66,10 @@ class Part(BaseModel):
 
     rules: ClassVar[tuple[Rule, ...]] = ()
 
+    def as_written(self) -> dict[str, Any]:
+        """This part as plain camelCase data without what is not set; `read_spec` takes the whole back."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
 
 class Image(Part):
     """The image that serves, migrates and is smoke-tested."""
@@ -406,7 +410,6 @@ OWNED_SETTINGS: Final = (
     "LISTINGS_RATE_LIMIT_ENABLED",
     "LISTINGS_RATE_LIMIT_PRESET",
     "LISTINGS_TIMEOUTS_PRESET",
-    "LISTINGS_ENV",
 )
 
 
@@ -516,9 +519,10 @@ class ListingsSpec(Part):
             return None
         return DEFAULT_REPLICAS if self.replicas is None else self.replicas
 
-    def as_written(self) -> dict[str, Any]:
-        """This spec as plain camelCase data without what is not set; `read_spec` takes it back."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+    @property
+    def retained(self) -> bool:
+        """Whether the objects made for this resource outlive it."""
+        return self.deletion_policy == "Retain"
 
 
 # Two, because one pod cannot be replaced or evicted without a gap. Not a schema default: with autoscaling it
