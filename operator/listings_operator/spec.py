@@ -18,6 +18,10 @@ from pydantic.alias_generators import to_camel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
+
 # What the service itself waits between "not ready" and refusing calls. The preStop sleep has let balancers notice
 # by then; this moment is for clients that follow gRPC health.
 SERVICE_DRAIN_DELAY_SECONDS: Final = 2
@@ -36,8 +40,27 @@ class Rule(NamedTuple):
     message: str
 
 
-class IntOrString:
-    """Marks a text that people also write as a number (`cpu: 2`)."""
+class SchemaNote(NamedTuple):
+    """Something about a field that Kubernetes' schema can say and JSON Schema cannot."""
+
+    key: str
+    value: Any
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Called by pydantic while `crd.py` renders the schema."""
+        return handler(core) | {self.key: self.value}
+
+
+# A text that people also write as a number (`cpu: 2`).
+_INT_OR_STRING: Final = SchemaNote("x-kubernetes-int-or-string", True)
+_SET: Final = SchemaNote("x-kubernetes-list-type", "set")
+_ATOMIC: Final = SchemaNote("x-kubernetes-list-type", "atomic")
+_BY_NAME: Final = (
+    SchemaNote("x-kubernetes-list-type", "map"),
+    SchemaNote("x-kubernetes-list-map-keys", ["name"]),
+)
 
 
 def _text(value: Any) -> Any:
@@ -54,7 +77,7 @@ Quantity = Annotated[
     str,
     BeforeValidator(_text),
     StringConstraints(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"),
-    IntOrString(),
+    _INT_OR_STRING,
 ]
 Interval = Annotated[str, StringConstraints(max_length=8, pattern=r"^[1-9][0-9]*(ms|s|m)$")]
 
@@ -65,6 +88,16 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
     rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Called by pydantic while `crd.py` renders the schema: adds the rules of this object."""
+        schema = handler.resolve_ref_schema(handler(core))
+        if cls.rules:
+            schema["x-kubernetes-validations"] = [
+                {"rule": rule.expression, "message": rule.message} for rule in cls.rules
+            ]
+        return schema
 
     def as_written(self) -> dict[str, Any]:
         """This part as plain camelCase data without what is not set; `read_spec` takes the whole back."""
@@ -93,7 +126,7 @@ class Image(Part):
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = Field(
         "IfNotPresent", description="When nodes fetch the image."
     )
-    pull_secrets: Annotated[tuple[Name, ...], Field(max_length=5)] = Field(
+    pull_secrets: Annotated[tuple[Name, ...], Field(max_length=5), _SET] = Field(
         (), description="Names of Secrets with registry credentials."
     )
 
@@ -436,13 +469,13 @@ class Pod(Part):
 
     resources: Resources = Field(Resources(), description="Requests and limits.")
     node_selector: Labels = Field({}, description="Labels of the nodes that pods run on.")
-    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=10)] = Field(
+    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=10), _ATOMIC] = Field(
         (), description="Accepted taints."
     )
     priority_class_name: Name | None = Field(None, description="PriorityClass.")
     annotations: Annotated[dict[str, Text], Field(max_length=20)] = Field({}, description="Added to pods.")
     labels: Labels = Field({}, description="Added to pods.")
-    env: Annotated[tuple[EnvironmentVariable, ...], Field(max_length=20)] = Field(
+    env: Annotated[tuple[EnvironmentVariable, ...], Field(max_length=20), *_BY_NAME] = Field(
         (), description="Settings of the service that have no field here."
     )
     termination_grace_period_seconds: int = Field(
