@@ -45,7 +45,6 @@ DECLARE
     quantities bigint[];
     reasons    text[];
     notes      text[];
-    lasts      int[];      -- the last item of the same request
     absences   text[];     -- what is missing, for all kinds but a rollback
     gone       text[];     -- what is missing, for a rollback: deleted products get their stock back too
     key_digest text[];     -- the digest of the request that used the key
@@ -68,7 +67,7 @@ DECLARE
     given      int[];
     taken_orders text[] := '{}';
     moment     timestamptz;
-    i int; j int; slot int; claim int;
+    i int; j int; last int; slot int; claim int;
     kind text; order_id text; fresh int; replays int;
     wanted bigint;
 BEGIN
@@ -128,19 +127,18 @@ BEGIN
         ) AS m
     )
     SELECT array_agg(n.request), array_agg(n.product), array_agg(n.variant), array_agg(n.quantity),
-        array_agg(n.reason), array_agg(n.notes), array_agg(n.last), array_agg(n.slot), array_agg(n.claim),
+        array_agg(n.reason), array_agg(n.notes), array_agg(n.slot), array_agg(n.claim),
         array_agg(n.stock), array_agg(n.absence), array_agg(n.gone),
         array_agg(n.taken), array_agg(n.taken_before), array_agg(n.taken_after), array_agg(n.given),
         array_agg(n.key_digest), array_agg(n.first_before), array_agg(n.first_after),
         array_agg(NULL::text), array_agg(NULL::int), array_agg(false)
-    INTO requests, products, variants, quantities, reasons, notes, lasts, slots, claims,
+    INTO requests, products, variants, quantities, reasons, notes, slots, claims,
         stock, absences, gone, taken, taken_before, taken_after, given,
         key_digest, first_before, first_after, outcomes, befores, unseens
     FROM (
         SELECT item.*,
-            (max(item.number) OVER (PARTITION BY item.request))::int AS last,
             (min(item.number) OVER (PARTITION BY item.product, item.variant))::int AS slot,
-            (min(item.number) OVER (PARTITION BY item.order_id, item.product, item.variant))::int AS claim,
+            (min(item.number) OVER (PARTITION BY item.product, item.variant, item.order_id))::int AS claim,
             CASE WHEN item.variant = 0 THEN l.quantity ELSE v.stock_quantity END AS stock,
             CASE WHEN l.id IS NULL THEN 'product_not_found'
                 WHEN item.variant > 0 AND v.id IS NULL THEN 'variant_not_found' END AS gone,
@@ -176,9 +174,13 @@ BEGIN
         kind := kinds[requests[i]];
         order_id := order_ids[requests[i]];
         IF kind = 'decrement' THEN
+            last := i;
+            WHILE requests[last + 1] = requests[i] LOOP
+                last := last + 1;
+            END LOOP;
             fresh := 0;
             replays := 0;
-            FOR j IN i..lasts[i] LOOP
+            FOR j IN i..last LOOP
                 slot := slots[j];
                 claim := claims[j];
                 befores[j] := coalesce(stock[slot], 0);
@@ -203,14 +205,14 @@ BEGIN
                     fresh := fresh + 1;
                 END IF;
             END LOOP;
-            IF replays = lasts[i] - i + 1 THEN
-                FOR j IN i..lasts[i] LOOP
+            IF replays = last - i + 1 THEN
+                FOR j IN i..last LOOP
                     outcomes[j] := 'replayed';
                     befores[j] := taken_before[claims[j]];
                     afters[j] := taken_after[claims[j]];
                 END LOOP;
-            ELSIF fresh = lasts[i] - i + 1 THEN
-                FOR j IN i..lasts[i] LOOP
+            ELSIF fresh = last - i + 1 THEN
+                FOR j IN i..last LOOP
                     slot := slots[j];
                     claim := claims[j];
                     outcomes[j] := 'done';
@@ -228,7 +230,7 @@ BEGIN
                     taken_orders := taken_orders || order_id;
                 END IF;
             END IF;
-            i := lasts[i] + 1;
+            i := last + 1;
             CONTINUE;
         END IF;
 

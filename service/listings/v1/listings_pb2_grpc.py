@@ -807,9 +807,9 @@ class ListingsServiceServicer:
 
         What goes wrong with the order is told inside the response: status OK, success=false, error and the
         results of every line; nothing was changed, so stock_after equals stock_before in all of them. Texts
-        contain: "no items", "invalid product_id", "quantity must be positive", "not found", "insufficient
-        stock for product <id>: have <h>, need <n>" (or "for variant <id>"). Every short line is named, not
-        only the first.
+        contain: "no items", "too many items", "invalid product_id", "quantity must be positive", "not found",
+        "insufficient stock for product <id>: have <h>, need <n>" (or "for variant <id>"). Every short line is
+        named, not only the first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -829,7 +829,7 @@ class ListingsServiceServicer:
         movement is written, sold_count falls (not below zero), stock_status and the search index follow.
 
         What goes wrong is told inside the response: status OK, success=false. Texts contain: "no items",
-        "invalid product_id", "quantity must be positive", "order_id is required for idempotency protection",
+        "too many items", "invalid product_id", "quantity must be positive", "order_id is required for idempotency protection",
         "not found during rollback".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -844,7 +844,8 @@ class ListingsServiceServicer:
         variant has 0 available and is no error; inactive products count as available. Items answer in request
         order.
 
-        Errors: INVALID_ARGUMENT "no items provided", "invalid product_id", "quantity must be positive".
+        Errors: INVALID_ARGUMENT "no items provided", "too many items", "invalid product_id", "quantity must be
+        positive".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -1031,7 +1032,8 @@ class ListingsServiceServicer:
     def BatchUpdateStock(self, request, context):
         """Sets the stock of up to 1000 products or variants of one storefront to absolute counts, zero included,
         and writes an `adjustment` movement for each. A bad item fails alone; results answer in request order,
-        with the error "not found" for what this storefront does not have.
+        with the error "not found" for what this storefront does not have, and "duplicate item" for one that an
+        earlier item of the batch names too.
 
         Idempotent in its effect on stock. With idempotency_key a repetition also writes nothing and gives the
         first answer again, even when the stock has moved on since.

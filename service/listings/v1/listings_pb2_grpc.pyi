@@ -437,9 +437,9 @@ class ListingsServiceStub:
 
     What goes wrong with the order is told inside the response: status OK, success=false, error and the
     results of every line; nothing was changed, so stock_after equals stock_before in all of them. Texts
-    contain: "no items", "invalid product_id", "quantity must be positive", "not found", "insufficient
-    stock for product <id>: have <h>, need <n>" (or "for variant <id>"). Every short line is named, not
-    only the first.
+    contain: "no items", "too many items", "invalid product_id", "quantity must be positive", "not found",
+    "insufficient stock for product <id>: have <h>, need <n>" (or "for variant <id>"). Every short line is
+    named, not only the first.
     """
     RollbackStock: _grpc.UnaryUnaryMultiCallable[_stock_pb2.RollbackStockRequest, _stock_pb2.RollbackStockResponse]
     """Gives stock of an order back. Each item stands alone: one that fails does not keep the others from
@@ -455,7 +455,7 @@ class ListingsServiceStub:
     movement is written, sold_count falls (not below zero), stock_status and the search index follow.
 
     What goes wrong is told inside the response: status OK, success=false. Texts contain: "no items",
-    "invalid product_id", "quantity must be positive", "order_id is required for idempotency protection",
+    "too many items", "invalid product_id", "quantity must be positive", "order_id is required for idempotency protection",
     "not found during rollback".
     """
     CheckStockAvailability: _grpc.UnaryUnaryMultiCallable[_stock_pb2.CheckStockAvailabilityRequest, _stock_pb2.CheckStockAvailabilityResponse]
@@ -466,7 +466,8 @@ class ListingsServiceStub:
     variant has 0 available and is no error; inactive products count as available. Items answer in request
     order.
 
-    Errors: INVALID_ARGUMENT "no items provided", "invalid product_id", "quantity must be positive".
+    Errors: INVALID_ARGUMENT "no items provided", "too many items", "invalid product_id", "quantity must be
+    positive".
     """
     CreateProduct: _grpc.UnaryUnaryMultiCallable[_products_pb2.CreateProductRequest, _products_pb2.ProductResponse]
     """---- Products ----
@@ -605,7 +606,8 @@ class ListingsServiceStub:
     BatchUpdateStock: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.BatchUpdateStockRequest, _inventory_pb2.BatchUpdateStockResponse]
     """Sets the stock of up to 1000 products or variants of one storefront to absolute counts, zero included,
     and writes an `adjustment` movement for each. A bad item fails alone; results answer in request order,
-    with the error "not found" for what this storefront does not have.
+    with the error "not found" for what this storefront does not have, and "duplicate item" for one that an
+    earlier item of the batch names too.
 
     Idempotent in its effect on stock. With idempotency_key a repetition also writes nothing and gives the
     first answer again, even when the stock has moved on since.
@@ -936,9 +938,9 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
 
     What goes wrong with the order is told inside the response: status OK, success=false, error and the
     results of every line; nothing was changed, so stock_after equals stock_before in all of them. Texts
-    contain: "no items", "invalid product_id", "quantity must be positive", "not found", "insufficient
-    stock for product <id>: have <h>, need <n>" (or "for variant <id>"). Every short line is named, not
-    only the first.
+    contain: "no items", "too many items", "invalid product_id", "quantity must be positive", "not found",
+    "insufficient stock for product <id>: have <h>, need <n>" (or "for variant <id>"). Every short line is
+    named, not only the first.
     """
     RollbackStock: _aio.UnaryUnaryMultiCallable[_stock_pb2.RollbackStockRequest, _stock_pb2.RollbackStockResponse]  # type: ignore[assignment]
     """Gives stock of an order back. Each item stands alone: one that fails does not keep the others from
@@ -954,7 +956,7 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     movement is written, sold_count falls (not below zero), stock_status and the search index follow.
 
     What goes wrong is told inside the response: status OK, success=false. Texts contain: "no items",
-    "invalid product_id", "quantity must be positive", "order_id is required for idempotency protection",
+    "too many items", "invalid product_id", "quantity must be positive", "order_id is required for idempotency protection",
     "not found during rollback".
     """
     CheckStockAvailability: _aio.UnaryUnaryMultiCallable[_stock_pb2.CheckStockAvailabilityRequest, _stock_pb2.CheckStockAvailabilityResponse]  # type: ignore[assignment]
@@ -965,7 +967,8 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     variant has 0 available and is no error; inactive products count as available. Items answer in request
     order.
 
-    Errors: INVALID_ARGUMENT "no items provided", "invalid product_id", "quantity must be positive".
+    Errors: INVALID_ARGUMENT "no items provided", "too many items", "invalid product_id", "quantity must be
+    positive".
     """
     CreateProduct: _aio.UnaryUnaryMultiCallable[_products_pb2.CreateProductRequest, _products_pb2.ProductResponse]  # type: ignore[assignment]
     """---- Products ----
@@ -1104,7 +1107,8 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
     BatchUpdateStock: _aio.UnaryUnaryMultiCallable[_inventory_pb2.BatchUpdateStockRequest, _inventory_pb2.BatchUpdateStockResponse]  # type: ignore[assignment]
     """Sets the stock of up to 1000 products or variants of one storefront to absolute counts, zero included,
     and writes an `adjustment` movement for each. A bad item fails alone; results answer in request order,
-    with the error "not found" for what this storefront does not have.
+    with the error "not found" for what this storefront does not have, and "duplicate item" for one that an
+    earlier item of the batch names too.
 
     Idempotent in its effect on stock. With idempotency_key a repetition also writes nothing and gives the
     first answer again, even when the stock has moved on since.
@@ -1660,9 +1664,9 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         What goes wrong with the order is told inside the response: status OK, success=false, error and the
         results of every line; nothing was changed, so stock_after equals stock_before in all of them. Texts
-        contain: "no items", "invalid product_id", "quantity must be positive", "not found", "insufficient
-        stock for product <id>: have <h>, need <n>" (or "for variant <id>"). Every short line is named, not
-        only the first.
+        contain: "no items", "too many items", "invalid product_id", "quantity must be positive", "not found",
+        "insufficient stock for product <id>: have <h>, need <n>" (or "for variant <id>"). Every short line is
+        named, not only the first.
         """
 
     @_abc_1.abstractmethod
@@ -1684,7 +1688,7 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         movement is written, sold_count falls (not below zero), stock_status and the search index follow.
 
         What goes wrong is told inside the response: status OK, success=false. Texts contain: "no items",
-        "invalid product_id", "quantity must be positive", "order_id is required for idempotency protection",
+        "too many items", "invalid product_id", "quantity must be positive", "order_id is required for idempotency protection",
         "not found during rollback".
         """
 
@@ -1701,7 +1705,8 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
         variant has 0 available and is no error; inactive products count as available. Items answer in request
         order.
 
-        Errors: INVALID_ARGUMENT "no items provided", "invalid product_id", "quantity must be positive".
+        Errors: INVALID_ARGUMENT "no items provided", "too many items", "invalid product_id", "quantity must be
+        positive".
         """
 
     @_abc_1.abstractmethod
@@ -1912,7 +1917,8 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_inventory_pb2.BatchUpdateStockResponse, _abc.Awaitable[_inventory_pb2.BatchUpdateStockResponse]]:
         """Sets the stock of up to 1000 products or variants of one storefront to absolute counts, zero included,
         and writes an `adjustment` movement for each. A bad item fails alone; results answer in request order,
-        with the error "not found" for what this storefront does not have.
+        with the error "not found" for what this storefront does not have, and "duplicate item" for one that an
+        earlier item of the batch names too.
 
         Idempotent in its effect on stock. With idempotency_key a repetition also writes nothing and gives the
         first answer again, even when the stock has moved on since.

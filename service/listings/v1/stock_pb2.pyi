@@ -106,7 +106,7 @@ class DecrementStockRequest(_message.Message):
     """Makes the call idempotent; give one whenever there is one."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___StockItem]:
-        """At least one."""
+        """1 to 1000."""
 
     def __init__(
         self,
@@ -170,7 +170,7 @@ class RollbackStockRequest(_message.Message):
     """Required, although it is optional on the wire."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___StockItem]:
-        """At least one."""
+        """1 to 1000."""
 
     def __init__(
         self,
@@ -267,7 +267,7 @@ class CheckStockAvailabilityRequest(_message.Message):
     ITEMS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___StockItem]:
-        """At least one."""
+        """1 to 1000."""
 
     def __init__(
         self,

@@ -13,11 +13,11 @@ from listings.v1 import listings_pb2 as pb
 SHOP = "decrement_stock"
 
 
-def counted(service, name, **labels):
+def counted(service, name, **labels: str):
     return service.app.metrics.registry.get_sample_value(name, labels) or 0
 
 
-async def take(service, shop, order_id, **quantities):
+async def take(service, shop, order_id, **quantities: int):
     return await service.stub.DecrementStock(
         pb.DecrementStockRequest(items=shop.lines(**quantities), order_id=order_id)
     )
