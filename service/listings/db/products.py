@@ -218,7 +218,7 @@ class ProductRows:
     ) -> dict[int, Product]:
         """Write locked products' new values and queue them; the products as they are stored then."""
         moved = [p.id for p in after if before[p.id].sku and before[p.id].sku != p.sku]
-        if len(moved) > 1:
+        if moved and len(after) > 1:
             await session.execute(_CLEAR_SKUS, moved)
         rows = await session.fetch(_UPDATE, *_columns_of_changed(after))
         updated_at = {row["id"]: row["updated_at"] for row in rows}

@@ -192,6 +192,34 @@ async def test_skus_move_on_within_a_batch_one_after_the_other(shop, ten):
     assert [product.sku for product in answer.products] == ["FREE", "C-0", "C-1"]
 
 
+async def test_a_sku_goes_over_to_whichever_row_is_written_first(shop, ten):
+    bare = (await shop.bulk_create([shop.item()])).products[0]
+    await update(shop, change(ten[0], sku=""))
+    for wanted in (
+        ((ten[2], "FREE"), (ten[1], "C-2")),  # down the ids
+        ((ten[4], "OTHER"), (ten[5], "C-4")),  # up the ids
+        ((ten[9], "LAST"), (ten[0], "C-9")),  # to one that had none
+        ((ten[8], ""), (bare, "C-8")),  # from one that has none then
+    ):
+        answer = await update(shop, *(change(product, sku=sku) for product, sku in wanted))
+        assert errors_of(answer) == []
+        assert [product.sku for product in answer.products] == [sku for _, sku in wanted]
+
+
+async def test_bulk_changes_reach_cached_answers(shop, ten):
+    await shop.listed()
+    await shop.get(ten[0].id)
+    await update(shop, change(ten[0], name="Elm chair"))
+    assert (await shop.get(ten[0].id)).name == "Elm chair"
+    assert (await shop.listed()).products[-1].name == "Elm chair"
+    await delete(shop, ten[0].id)
+    assert (await shop.listed()).total_count == 9
+    with refusing(NOT_FOUND, "products.not_found"):
+        await shop.get(ten[0].id)
+    await shop.bulk_create([shop.item()])
+    assert (await shop.listed()).total_count == 10
+
+
 async def test_a_product_named_twice_is_changed_twice(shop, ten):
     answer = await update(shop, change(ten[0], name="First"), change(ten[0], price=7))
     assert counts_of(answer) == (2, 0)
