@@ -137,12 +137,12 @@ def spread(
     plain: Mapping[int, str], free: Mapping[str, FreeSlug], uuids: Mapping[int, UUID]
 ) -> dict[int, str]:
     """A slug of its own for each item: the plain one, else numbered, else with a part of the uuid."""
-    used: set[str] = set()
+    used = {slug for slug, place in free.items() if place.is_taken}
     numbers = {slug: place.number for slug, place in free.items()}
     chosen: dict[int, str] = {}
     for index, slug in plain.items():
         candidate = slug
-        if slug in used or (slug in free and free[slug].is_taken):
+        if slug in used:
             number = numbers.get(slug)
             candidate = last_resort(slug, uuids[index])
             if number is not None and (numbered := f"{numbered_stem(slug)}-{number}") not in used:
