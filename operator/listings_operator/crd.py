@@ -136,26 +136,17 @@ def _structural(schema: Schema, definitions: Schema) -> Schema:
         # Kubernetes wants the type left out; the pattern holds for the text, the number is checked by its use.
         result.pop("type", None)
     if "default" in result:
-        result["default"] = _smallest(result["default"], result.get("properties", {}))
+        result["default"] = _whole(result["default"])
         if result["default"] in ([], None) or (result["default"] == {} and "properties" not in result):
             del result["default"]
     return result
 
 
-def _smallest(default: Any, properties: Schema) -> Any:
-    """A default without what the parts' own defaults say."""
-    if not isinstance(default, dict) or not properties:
+def _whole(default: Any) -> Any:
+    """A default with everything in it: the API server checks it by the rules before it fills in the parts' own."""
+    if not isinstance(default, dict):
         return default
-    smaller = {
-        name: _smallest(value, properties[name].get("properties", {}))
-        for name, value in default.items()
-        if value is not None
-    }
-    return {
-        name: value
-        for name, value in smaller.items()
-        if value != properties[name].get("default") and value not in ({}, [])
-    }
+    return {name: _whole(value) for name, value in default.items() if value not in (None, {}, [])}
 
 
 def _text(description: str, **more: Any) -> Schema:

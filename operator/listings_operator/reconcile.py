@@ -1,0 +1,316 @@
+"""One look at one resource: observe, decide, write down, act, tell. The only place where deciding and doing meet.
+
+The order is what makes it safe to be stopped anywhere. Status is written before anything is done, on condition that
+nobody has changed the resource since it was read: an operator with old knowledge writes nothing and does nothing.
+What is done after that is either idempotent (apply, delete) or named by what was written (Jobs).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from listings_operator import cluster as api
+from listings_operator import events, names
+from listings_operator.actions import Apply, Create, Delete, Event
+from listings_operator.cluster import ApiError, ApiUnreachable
+from listings_operator.decide import Desired, plan, refuse
+from listings_operator.desired import Concern, Owner, desired_state
+from listings_operator.desired.revision import spec_of
+from listings_operator.ledger import read_ledger
+from listings_operator.observe import ObjectId, read_apis, read_children, read_secrets
+from listings_operator.observed import Observed, Problem
+from listings_operator.spec import read_spec
+from listings_operator.status import status_document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from listings_operator.actions import Action, Plan
+    from listings_operator.assets import Assets
+    from listings_operator.cluster import Cluster
+    from listings_operator.desired import DesiredState
+    from listings_operator.ledger import Ledger
+    from listings_operator.metrics import ReconcileMetrics
+    from listings_operator.observe import Children, Secrets
+    from listings_operator.observed import Apis
+    from listings_operator.queue import Key
+    from listings_operator.settings import Settings
+    from listings_operator.watchdog import Watchdog
+
+_LOG: Final = logging.getLogger(__name__)
+
+# Kinds that appear when somebody installs the Prometheus Operator: rare, and asked for at every look otherwise.
+_APIS_KEPT_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an apply left behind: while the object still has this version, applying the same again changes nothing."""
+
+    content: str
+    version: str
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a look may keep for the next one of the same resource. Only to save work and to compare: never to decide."""
+
+    applied: dict[tuple[ObjectId, Concern], Applied] = field(default_factory=dict)
+    refused: dict[ObjectId, str] = field(default_factory=dict)
+    """What the API server said against an object beside the workload."""
+    complained: str = ""
+    """The last trouble that an event told."""
+
+
+class Reconciler:
+    """Looks at resources."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        assets: Assets,
+        settings: Settings,
+        metrics: ReconcileMetrics,
+        watchdog: Watchdog,
+    ) -> None:
+        self._cluster = cluster
+        self._assets = assets
+        self._settings = settings
+        self._metrics = metrics
+        self._watchdog = watchdog
+        self._memories: dict[Key, Memory] = {}
+        self._apis: tuple[float, Apis] | None = None
+
+    async def look(self, key: Key) -> float | None:
+        """Bring one resource a step forward; seconds until the next look, None when it is gone. Raises what failed."""
+        began, failed = time.monotonic(), True
+        try:
+            async with asyncio.timeout(self._settings.longest_look_seconds):
+                again = await self._look(key)
+            failed = False
+        except ApiError as error:
+            if error.status == 409:
+                # Somebody changed the resource during the look: the next look sees the change.
+                failed = False
+                return 0.0
+            _LOG.warning("%s/%s: %s", key.namespace, key.name, error.message)
+            raise
+        except Exception:
+            _LOG.exception("%s/%s: the look failed", key.namespace, key.name)
+            raise
+        else:
+            return again
+        finally:
+            self._metrics.looked(time.monotonic() - began, failed=failed)
+
+    async def _look(self, key: Key) -> float | None:
+        resource = await self._cluster.get(api.LISTINGS_DEPLOYMENT, key.namespace, key.name)
+        if resource is None:
+            self._memories.pop(key, None)
+            self._metrics.gone(key.namespace, key.name)
+            return None
+        memory = self._memories.setdefault(key, Memory())
+        now = datetime.now(UTC)
+        ledger = read_ledger(resource.get("status") or {})
+        owner = Owner(key.name, key.namespace, resource["metadata"]["uid"])
+        try:
+            spec = read_spec(resource["spec"])
+        except ValidationError as error:
+            # The schema refuses such a spec; one written under an older schema can still be there.
+            observed = _observed(resource)
+            decided = refuse(observed, ledger, Problem("SpecInvalid", " ".join(str(error).split())))
+            await self._write(resource, decided, observed, now)
+            return self._settings.resync_seconds
+
+        secrets, apis = await asyncio.gather(
+            read_secrets(self._cluster, key.namespace, spec), self._known_apis()
+        )
+        target = desired_state(spec, owner, self._assets, secrets.hashes, apis)
+        children = await read_children(self._cluster, owner, apis, _wanted(target))
+        desired = Desired(target, self._stable(owner, secrets, apis, ledger, children))
+        observed = replace(
+            _observed(resource),
+            dependencies=secrets.problems,
+            observability=(
+                *self._assets.problems,
+                *(
+                    Problem("ObjectRefused", f"{id_.kind} {id_.name}: {said}")
+                    for id_, said in sorted(memory.refused.items())
+                ),
+            ),
+            workload=children.workload,
+            jobs=children.jobs,
+            children=children.seen,
+        )
+        decided = plan(desired, observed, ledger, now)
+        resource = await self._write(resource, decided, observed, now)
+        for event in decided.events:
+            await self._tell(resource, event, now)
+        refused_before = dict(memory.refused)
+        try:
+            for action in decided.actions:
+                await self._carry_out(action, resource, children, memory, now)
+        except ApiError as error:
+            await self._complain(resource, memory, error, now)
+            raise
+        memory.complained = ""
+        if memory.refused != refused_before:
+            return 0.0
+        return min(decided.requeue_after, self._settings.resync_seconds)
+
+    def _stable(
+        self, owner: Owner, secrets: Secrets, apis: Apis, ledger: Ledger, children: Children
+    ) -> DesiredState | None:
+        if ledger.stable is None:
+            return None
+        snapshot = children.snapshots.get(names.revision(owner.name, ledger.stable.hash))
+        if snapshot is None:
+            return None
+        try:
+            return desired_state(spec_of(snapshot), owner, self._assets, secrets.hashes, apis)
+        except (ValidationError, KeyError) as error:
+            _LOG.warning("%s/%s: snapshot not readable: %s", owner.namespace, owner.name, error)
+            return None
+
+    async def _known_apis(self) -> Apis:
+        now = time.monotonic()
+        if self._apis is None or self._apis[0] < now - _APIS_KEPT_SECONDS:
+            self._apis = (now, await read_apis(self._cluster))
+        return self._apis[1]
+
+    async def _write(
+        self, resource: dict[str, Any], decided: Plan, observed: Observed, now: datetime
+    ) -> dict[str, Any]:
+        """Write status if it differs; the resource as it is after that."""
+        metadata = resource["metadata"]
+        previous = resource.get("status") or {}
+        status = status_document(metadata["name"], decided, observed, previous, now)
+        self._metrics.in_phase(metadata["namespace"], metadata["name"], decided.phase.value)
+        if status == previous:
+            return resource
+        written = await self._cluster.apply(
+            {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "metadata": {
+                    "name": metadata["name"],
+                    "namespace": metadata["namespace"],
+                    # Refused with 409 when anybody has changed the resource since it was read.
+                    "resourceVersion": metadata["resourceVersion"],
+                },
+                "status": status,
+            },
+            Concern.STATUS,
+            kind=api.LISTINGS_DEPLOYMENT,
+            subresource="status",
+        )
+        self._watchdog.changed(names.KIND)
+        return written
+
+    async def _carry_out(
+        self,
+        action: Action,
+        resource: Mapping[str, Any],
+        children: Children,
+        memory: Memory,
+        now: datetime,
+    ) -> None:
+        namespace = resource["metadata"]["namespace"]
+        match action:
+            case Apply():
+                await self._apply(action, resource, children, memory, now)
+            case Create(manifest):
+                if ObjectId.of(manifest) in children.versions:
+                    return
+                if await self._cluster.create(manifest, Concern.WORKLOAD):
+                    self._watchdog.changed(manifest["kind"])
+                    task = manifest["metadata"]["labels"].get(names.TASK_LABEL)
+                    if task is not None:
+                        _LOG.info("%s: Job %s created", namespace, manifest["metadata"]["name"])
+                        self._metrics.job_created(task)
+            case Delete(api_version, kind, name):
+                of_kind = api.kind_of({"apiVersion": api_version, "kind": kind})
+                if await self._cluster.delete(of_kind, namespace, name):
+                    self._watchdog.changed(kind)
+
+    async def _apply(
+        self,
+        action: Apply,
+        resource: Mapping[str, Any],
+        children: Children,
+        memory: Memory,
+        now: datetime,
+    ) -> None:
+        manifest, id_ = action.manifest, ObjectId.of(action.manifest)
+        content = names.digest(manifest)
+        before = memory.applied.get((id_, action.concern))
+        seen = children.versions.get(id_)
+        if before is not None and before == Applied(content, seen or ""):
+            return
+        try:
+            document = await self._cluster.apply(manifest, action.concern)
+        except ApiUnreachable:
+            raise
+        except ApiError as error:
+            if (
+                action.concern is not Concern.OBSERVABILITY
+                or error.status in (409, 429)
+                or error.status >= 500
+            ):
+                raise
+            # One bad rule file, or a missing right for rules, may not hold up the workload.
+            memory.refused[id_] = error.message
+            memory.applied.pop((id_, action.concern), None)
+            return
+        memory.refused.pop(id_, None)
+        version = document["metadata"]["resourceVersion"]
+        memory.applied[id_, action.concern] = Applied(content, version)
+        if version == seen:
+            return
+        self._watchdog.changed(manifest["kind"])
+        # The same content was there, and it took a write to have it back: somebody else had changed or removed it.
+        if before is not None and before.content == content:
+            self._metrics.drift_corrected(manifest["kind"])
+            what = "changed" if seen else "deleted"
+            message = f"{id_.kind} {id_.name} had been {what}; it is again as this resource says."
+            await self._tell(resource, Event("Normal", "DriftCorrected", message), now)
+
+    async def _complain(
+        self, resource: Mapping[str, Any], memory: Memory, error: ApiError, now: datetime
+    ) -> None:
+        """Tell what the API server refuses, once for as long as it says the same."""
+        if error.status == 409 or isinstance(error, ApiUnreachable) or error.message == memory.complained:
+            return
+        memory.complained = error.message
+        await self._tell(resource, Event("Warning", "ObjectRefused", error.message), now)
+
+    async def _tell(self, resource: Mapping[str, Any], event: Event, now: datetime) -> None:
+        _LOG.info(
+            "%s/%s: %s: %s",
+            resource["metadata"]["namespace"],
+            resource["metadata"]["name"],
+            event.reason,
+            event.message,
+        )
+        await events.send(self._cluster, event, resource, identity=self._settings.identity, now=now)
+
+
+def _observed(resource: Mapping[str, Any]) -> Observed:
+    """What the resource itself says, beside its spec and status."""
+    metadata = resource["metadata"]
+    return Observed(
+        generation=metadata["generation"],
+        deleting="deletionTimestamp" in metadata,
+        retry_token=metadata.get("annotations", {}).get(names.RETRY_ANNOTATION, ""),
+    )
+
+
+def _wanted(state: DesiredState) -> list[dict[str, Any]]:
+    return [*state.foundation, state.deployment, *state.around, *state.observability, state.snapshot]
