@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import grpc
+from bench.h2 import Connection, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,35 +44,64 @@ class Outcome:
         return sum(self.failures.values())
 
 
+# Larger requests would need flow control that the small client does not have.
+LARGEST_SMALL_REQUEST = 60_000
+
+
 class Generator:
-    """A few channels to one server; grpcio spreads nothing by itself."""
+    """A few connections to one server."""
 
     def __init__(self, address: str, *, channels: int = 4) -> None:
-        options = [("grpc.use_local_subchannel_pool", 1)]
-        self._channels = [grpc.aio.insecure_channel(address, options=options) for _ in range(channels)]
-        self._calls: list[dict[str, grpc.aio.UnaryUnaryMultiCallable]] = [{} for _ in range(channels)]
+        self._address = address
+        self._count = channels
+        self._connections: list[Connection] = []
+        self._channel: grpc.aio.Channel | None = None
+
+    async def open(self) -> None:
+        host, _, port = self._address.rpartition(":")
+        loop = asyncio.get_running_loop()
+        while len(self._connections) < self._count:
+            _, connection = await loop.create_connection(lambda: Connection(self._address), host, int(port))
+            self._connections.append(connection)
 
     async def close(self) -> None:
-        await asyncio.gather(*(channel.close() for channel in self._channels))
+        for connection in self._connections:
+            connection.close()
+        if self._channel is not None:
+            await self._channel.close()
 
-    async def once(self, lane: int, method: str, data: bytes) -> bytes:
-        lane %= len(self._channels)
-        call = self._calls[lane].get(method)
-        if call is None:
-            call = self._channels[lane].unary_unary(f"/{SERVICE}/{method}")
-            self._calls[lane][method] = call
-        return await call(data, timeout=30)
+    async def once(self, lane: int, method: str, data: bytes) -> None:
+        """One call; raises Refused unless it was answered OK."""
+        path = f"/{SERVICE}/{method}"
+        if len(data) <= LARGEST_SMALL_REQUEST:
+            await self._connections[lane % self._count].call(path, data)
+        else:
+            await self.answer_of(method, data)
+
+    async def answer_of(self, method: str, data: bytes) -> bytes:
+        """One call through grpcio, for its answer's bytes."""
+        if self._channel is None:
+            options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+            self._channel = grpc.aio.insecure_channel(self._address, options=options)
+        try:
+            return await self._channel.unary_unary(f"/{SERVICE}/{method}")(data, timeout=60)
+        except grpc.aio.AioRpcError as error:
+            raise Refused(f"{error.code().name} {error.details()}") from error
 
     async def closed_loop(
         self, requests: Callable[[int], Iterator[Request]], *, clients: int, calls: int
     ) -> Outcome:
-        """`clients` callers, each sending its next request when the last was answered."""
+        """`clients` callers, each sending its next request when the last was answered.
+
+        Requests are made beforehand: making them is not what is measured.
+        """
+        await self.open()
         outcome = Outcome()
+        prepared = [list(islice(requests(number), calls // clients)) for number in range(clients)]
 
         async def client(number: int) -> None:
-            source = requests(number)
-            for _ in range(calls // clients):
-                await self._timed(outcome, number, *next(source), time.perf_counter())
+            for method, data in prepared[number]:
+                await self._timed(outcome, number, method, data, time.perf_counter())
 
         started = time.perf_counter()
         await asyncio.gather(*(client(number) for number in range(clients)))
@@ -81,6 +112,7 @@ class Generator:
         self, requests: Iterator[Request], *, per_second: float, seconds: float
     ) -> Outcome:
         """Calls due at fixed instants, answered or not."""
+        await self.open()
         outcome = Outcome()
         started = time.perf_counter()
         running: set[asyncio.Task[None]] = set()
@@ -99,8 +131,8 @@ class Generator:
     async def _timed(self, outcome: Outcome, lane: int, method: str, data: bytes, due: float) -> None:
         try:
             await self.once(lane, method, data)
-        except grpc.aio.AioRpcError as error:
-            key = f"{method} {error.code().name}: {error.details()}"
+        except Refused as error:
+            key = f"{method} {error}"
             outcome.failures[key] = outcome.failures.get(key, 0) + 1
         else:
             outcome.latencies.append(time.perf_counter() - due)

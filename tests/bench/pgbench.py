@@ -64,7 +64,7 @@ async def captured_statements(dsn: str, workload: Workload, catalog: Catalog) ->
             source = workload.requests(catalog, 1)
             for _ in range(SAMPLES):
                 sent.clear()
-                await generator.once(0, *next(source))
+                await generator.answer_of(*next(source))
                 per_call.append(list(sent))
         finally:
             connections_module.Session.fetch = original  # type: ignore[method-assign] # as before

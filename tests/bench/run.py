@@ -159,7 +159,7 @@ async def prepare(dsn: str, listings: int) -> None:
 async def answer_of(serving: Serving, catalog: Catalog) -> bytes:
     generator = Generator(serving.address, channels=1)
     try:
-        return await generator.once(0, *next(WORKLOADS[0].requests(catalog, 0)))
+        return await generator.answer_of(*next(WORKLOADS[0].requests(catalog, 0)))
     finally:
         await generator.close()
 

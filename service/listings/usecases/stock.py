@@ -119,7 +119,7 @@ class Stock:
         self._invalidations = invalidations
         self._metrics = metrics
         self._checks: Batches[frozenset[Item], Mapping[Item, int]] = Batches(
-            self._load, weigh=len, most_weight=4 * MOST_LINES, in_flight=2
+            self._load, weigh=len, most_weight=4 * MOST_LINES
         )
         self._views: Batches[int, bool] = Batches(self._add_views)
 

@@ -1,8 +1,10 @@
 """Requests that arrive together are carried out together.
 
 While a batch runs, further requests queue; when it ends, the next one takes them all, in the order they
-arrived. There is no timer: the batch under way is the batching window, and a lone request waits for
-nobody but the end of the current event-loop tick. Knows nothing of what a batch does.
+arrived. There is no timer: the batch under way is the batching window, and a batch is sent when two turns
+of the event loop brought no further request. A lone request pays microseconds for that; a busy server, whose
+requests pass through the loop one stage at a time, would otherwise send many small batches. Knows nothing of
+what a batch does.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ from listings.domain.errors import Aborted, DeadlineExceeded, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+
+# Measured with 50 clients over grpcio: none gives many small batches, more than two gain nothing.
+_QUIET_TURNS = 2
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -46,6 +51,8 @@ class Batches(Generic[R, A]):
         self._running = 0
         self._queued: deque[tuple[R, asyncio.Future[A]]] = deque()
         self._scheduled = False
+        self._gathered = 0
+        self._quiet_turns = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def do(self, request: R) -> A:
@@ -54,13 +61,27 @@ class Batches(Generic[R, A]):
         A caller that gives up before its batch is sent takes its request along; after that the request
         is carried out all the same.
         """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[A] = loop.create_future()
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._queued.append((request, answer))
-        if not self._scheduled and self._running < self._in_flight:
-            self._scheduled = True
-            loop.call_soon(self._send)
+        self._schedule()
         return await answer
+
+    def _schedule(self) -> None:
+        if self._scheduled or self._running >= self._in_flight:
+            return
+        self._scheduled = True
+        self._gathered = self._quiet_turns = 0
+        asyncio.get_running_loop().call_soon(self._gather)
+
+    def _gather(self) -> None:
+        """Let the event loop turn for as long as that brings further requests, then send them all."""
+        size = len(self._queued)
+        self._quiet_turns = self._quiet_turns + 1 if size == self._gathered else 0
+        if self._quiet_turns < _QUIET_TURNS and size < self._most_weight:
+            self._gathered = size
+            asyncio.get_running_loop().call_soon(self._gather)
+        else:
+            self._send()
 
     def _send(self) -> None:
         self._scheduled = False
@@ -108,7 +129,7 @@ class Batches(Generic[R, A]):
         finally:
             self._running -= 1
             if self._queued:
-                self._send()
+                self._schedule()
 
     async def _one_by_one(self, batch: list[tuple[R, asyncio.Future[A]]]) -> None:
         for request, answer in batch:

@@ -57,12 +57,22 @@ async def test_those_that_arrive_while_a_batch_runs_wait_for_the_next(shop):
     assert shop.batches == [["a"], ["b", "c", "d"]]
 
 
-async def test_a_lone_request_is_sent_within_two_turns_of_the_loop(shop):
+async def test_a_lone_request_is_sent_within_a_few_turns_of_the_loop(shop):
     batches = Batches(shop.carry_out)
     task = asyncio.ensure_future(batches.do("a"))
-    await turns(3)
+    await turns(5)
     assert shop.batches == [["a"]]
     await task
+
+
+async def test_requests_that_keep_arriving_turn_by_turn_travel_together(shop):
+    batches = Batches(shop.carry_out)
+    tasks = []
+    for name in "abc":
+        tasks.append(asyncio.ensure_future(batches.do(name)))
+        await turns(1)
+    assert await asyncio.gather(*tasks) == ["A", "B", "C"]
+    assert shop.batches == [["a", "b", "c"]]
 
 
 async def test_a_batch_weighs_no_more_than_it_may_but_one_heavy_request_still_goes(shop):
