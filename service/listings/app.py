@@ -151,7 +151,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             bus = redis = RedisBus(settings.redis, address)
             stack.push_async_callback(bus.close)
         invalidations = Invalidations(cache, bus)
-        await stack.enter_async_context(_background(invalidations.run()))
+        if cache.enabled:  # without answers of its own a process only tells the others
+            await stack.enter_async_context(_background(invalidations.run()))
 
         index = PostgresSearch(connections)
         await index.open()

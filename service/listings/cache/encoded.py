@@ -64,7 +64,8 @@ class EncodedCache:
         """The stored bytes, or None when absent, expired or the cache is switched off."""
         entry = self._entries.get((topic, key))
         if entry is None:
-            self._metrics.miss(topic[0])
+            if self._enabled:
+                self._metrics.miss(topic[0])
             return None
         data, expires_at = entry
         if expires_at <= self._clock():
@@ -78,6 +79,11 @@ class EncodedCache:
     def begin(self, topic: Topic) -> Fill:
         """Call before reading what will be stored under `topic`."""
         return Fill(topic, self._now)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether answers are kept at all."""
+        return self._enabled
 
     @property
     def ttl_seconds(self) -> float:

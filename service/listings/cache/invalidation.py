@@ -59,10 +59,15 @@ class Invalidations:
     async def run(self) -> None:
         """Listen for other processes' changes until cancelled; started by `app.py`."""
         failures = 0
+
+        def connected() -> None:
+            nonlocal failures
+            failures = 0
+            self._cache.clear()
+
         while True:
             try:
-                await self._bus.listen(self._cache.clear, self._received)
-                failures = 0
+                await self._bus.listen(connected, self._received)
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a bus raises, the service goes on without it

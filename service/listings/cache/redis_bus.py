@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import redis.asyncio as redis_asyncio
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from listings.settings import RedisSettings
+
+# A subscription that heard nothing for so long asks whether anybody is there, and gives up after as long again.
+SILENCE_SECONDS: Final = 5.0
 
 
 class RedisBus:
@@ -32,13 +35,19 @@ class RedisBus:
 
     async def listen(self, on_connected: Callable[[], None], on_text: Callable[[str], None]) -> None:
         """Receive until the connection is lost."""
-        async with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
+        async with self._client.pubsub() as subscription:
             await subscription.subscribe(CHANNEL)
             on_connected()
+            asked = False
             while True:
-                # A bounded wait, so that a half-open connection is noticed by the library's health check.
-                message = await subscription.get_message(timeout=5.0)
-                if message is not None:
+                message = await subscription.get_message(timeout=SILENCE_SECONDS)
+                if message is None:
+                    # A peer that vanished without a word leaves a connection that only looks open.
+                    if asked:
+                        raise ConnectionError("Redis went silent")
+                    await subscription.ping()
+                asked = message is None
+                if message is not None and message["type"] == "message":  # and no confirmation, no pong
                     on_text(message["data"])
 
     async def ping(self) -> None:

@@ -1,0 +1,186 @@
+"""Two processes on one database: what one writes, the other stops answering from memory."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from providers.catalog import add_listing
+
+from listings.cache.encoded import EncodedCache
+from listings.cache.invalidation import Invalidations
+from listings.cache.redis_bus import RedisBus
+from listings.metrics import Metrics
+from listings.settings import RedisSettings
+from listings.v1 import listings_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+# An answer may be kept for 2 s at most, so only an answer that changes sooner shows that somebody told.
+SOON_SECONDS = 1.0
+KEPT_SECONDS = 2.0
+
+
+@pytest.fixture(params=["redis", "postgres"])
+def bus(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
+    """Settings that choose what carries the news."""
+    if request.param == "postgres":
+        return {}
+    return {"redis": {"url": request.getfixturevalue("redis_url")}}
+
+
+async def title_of(service, listing: int) -> str:
+    answer = await service.stub.GetListing(pb.GetListingRequest(id=listing))
+    return answer.listing.title
+
+
+async def shown_everywhere(listing: int, title: str, *services: Any) -> None:
+    async with asyncio.timeout(10):
+        while [await title_of(service, listing) for service in services] != [title] * len(services):
+            await asyncio.sleep(0.01)
+
+
+async def test_the_other_process_forgets_what_one_has_changed(start_service, bus):
+    async with start_service(**bus) as one, start_service(**bus) as other:
+        listing = await add_listing(one.connections, user_id=7)
+        # The first change may come before the other listens; the cache's time bounds that.
+        await one.stub.UpdateListing(pb.UpdateListingRequest(id=listing, user_id=7, title="Both listen now"))
+        await shown_everywhere(listing, "Both listen now", one, other)
+        soonest = KEPT_SECONDS
+        for number in range(3):
+            title = f"Told at once {number}"
+            assert await title_of(other, listing) != title
+            started = asyncio.get_running_loop().time()
+            await one.stub.UpdateListing(pb.UpdateListingRequest(id=listing, user_id=7, title=title))
+            await shown_everywhere(listing, title, other)
+            soonest = min(soonest, asyncio.get_running_loop().time() - started)
+        assert soonest < SOON_SECONDS
+
+
+async def test_redis_lost_and_back_costs_no_call_and_is_used_again(start_service, redis_process):
+    server = redis_process()
+    given = {"redis": {"url": server.url}}
+    async with start_service(**given) as one, start_service(**given) as other:
+        listing = await add_listing(one.connections, user_id=7)
+        server.crash()
+        await one.stub.UpdateListing(pb.UpdateListingRequest(id=listing, user_id=7, title="Without Redis"))
+        await shown_everywhere(listing, "Without Redis", one, other)
+        await asyncio.to_thread(server.start)
+        async with asyncio.timeout(20):
+            number, soonest = 0, KEPT_SECONDS
+            while soonest > SOON_SECONDS:
+                number += 1
+                title = f"With Redis again {number}"
+                assert await title_of(other, listing) != title
+                started = asyncio.get_running_loop().time()
+                await one.stub.UpdateListing(pb.UpdateListingRequest(id=listing, user_id=7, title=title))
+                await shown_everywhere(listing, title, other)
+                soonest = min(soonest, asyncio.get_running_loop().time() - started)
+
+
+class LostAtOnce:
+    """A bus that connects and is lost, again and again."""
+
+    def __init__(self) -> None:
+        self.connected = 0
+
+    async def publish(self, text: str) -> None: ...
+
+    async def listen(self, on_connected, on_text) -> None:
+        self.connected += 1
+        on_connected()
+        raise ConnectionError
+
+
+async def test_a_bus_that_was_reached_again_is_soon_asked_again(monkeypatch):
+    monkeypatch.setattr("listings.cache.invalidation._RECONNECT_SECONDS", (0.0, 3600.0))
+    bus = LostAtOnce()
+    running = asyncio.create_task(Invalidations(EncodedCache(Metrics().cache), bus).run())
+    async with asyncio.timeout(5):
+        while bus.connected < 5:
+            await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running])
+
+
+@asynccontextmanager
+async def line_to(socket: str, *, cut: asyncio.Event) -> AsyncIterator[int]:
+    """A TCP port before a Redis socket. Once cut it neither carries nor closes, like a machine without power."""
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(4096):
+            if not cut.is_set():
+                writer.write(data)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_unix_connection(socket)
+        backwards = asyncio.create_task(carry(back, writer))
+        await carry(reader, forth)
+        forth.close()
+        await backwards
+        writer.close()
+        served.set()
+
+    served = asyncio.Event()
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+    await served.wait()
+
+
+async def test_a_subscription_that_went_silent_is_given_up(redis_url, monkeypatch):
+    monkeypatch.setattr("listings.cache.redis_bus.SILENCE_SECONDS", 0.1)
+    cut, connected = asyncio.Event(), asyncio.Event()
+    socket = urlsplit(redis_url).path
+    async with line_to(socket, cut=cut) as port:
+        bus = RedisBus(RedisSettings(), f"redis://127.0.0.1:{port}/0")
+        listening = asyncio.create_task(bus.listen(connected.set, lambda _: None))
+        async with asyncio.timeout(10):
+            await connected.wait()
+            cut.set()
+            with pytest.raises(ConnectionError):
+                await listening
+        await bus.close()
+
+
+async def test_a_quiet_subscription_is_kept(redis_url, monkeypatch):
+    monkeypatch.setattr("listings.cache.redis_bus.SILENCE_SECONDS", 0.05)
+    bus = RedisBus(RedisSettings(), redis_url)
+    connected, texts = asyncio.Event(), asyncio.Queue[str]()
+    listening = asyncio.create_task(bus.listen(connected.set, texts.put_nowait))
+    async with asyncio.timeout(10):
+        await connected.wait()
+        done, _ = await asyncio.wait([listening], timeout=0.5)
+        assert not done
+        await bus.publish("news")
+        assert await texts.get() == "news"
+    listening.cancel()
+    await asyncio.wait([listening])
+    await bus.close()
+
+
+async def test_a_switched_off_cache_listens_to_nobody_and_counts_nothing(start_service, dsn):
+    async with start_service(cache={"enabled": False}) as service:
+        listing = await add_listing(service.connections, user_id=7)
+        for _ in range(3):
+            await title_of(service, listing)
+        connection = await asyncpg.connect(dsn)
+        try:
+            listening = await connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND application_name = 'listings-changes'"
+            )
+        finally:
+            await connection.close()
+        assert listening == 0
+        samples = [
+            sample.value
+            for family in service.app.metrics.registry.collect()
+            for sample in family.samples
+            if sample.name in ("listings_cache_hits_total", "listings_cache_misses_total")
+        ]
+        assert sum(samples) == 0
