@@ -101,8 +101,21 @@ def ip_of_peer(peer: str) -> str:
     scheme, _, rest = peer.partition(":")
     if scheme == "unix":
         return "127.0.0.1"
-    host = rest.rpartition(":")[0].replace("%5B", "[").replace("%5D", "]").strip("[]")
+    return ip_of(rest.rpartition(":")[0].replace("%5B", "[").replace("%5D", "]"))
+
+
+def ip_of(host: str) -> str:
+    """An address in its one spelling, without port or brackets; empty when the text is none.
+
+    An IPv4 address that came through an IPv6 socket is the IPv4 address.
+    """
+    host = host.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(host))
+        address = ipaddress.ip_address(host)
     except ValueError:
         return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from listings.domain.errors import ResourceExhausted
+from listings.transport.call import ip_of
 from listings.transport.policy import STRICT_LIMIT, LimitBy
 
 if TYPE_CHECKING:
@@ -72,10 +73,11 @@ class Limiter:
         if self._trusted and self._in_trusted(call.peer_ip):
             forwarded = call.headers.get("x-forwarded-for", "").split(",")
             # The right-most address that is not one of our proxies: those to its left are hearsay.
-            for address in reversed([part.strip() for part in forwarded if part.strip()]):
+            for part in reversed([part for part in forwarded if part.strip()]):
+                address = ip_of(part)
                 if not self._in_trusted(address):
-                    return address
-            real = call.headers.get("x-real-ip", "").strip()
+                    return address or call.peer_ip
+            real = ip_of(call.headers.get("x-real-ip", ""))
             if real:
                 return real
         return call.peer_ip

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import grpc
+import httpx
 import jwt
 import pytest
 from providers.refusals import refused
@@ -92,3 +93,19 @@ async def test_switched_off_limits_refuse_nobody(start_service):
     async with start_service(rate_limit=limits) as service:
         statuses = {await answer_to(service, "DeleteListing") for _ in range(60)}
         assert statuses == {grpc.StatusCode.INVALID_ARGUMENT}
+
+
+async def test_a_callers_own_forwarded_header_does_not_hide_it_behind_the_proxys(start_service):
+    limits = {"unlimited_networks": [], "trusted_proxies": ["127.0.0.0/8"]}
+    async with (
+        start_service(rate_limit=limits) as service,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.app.http_port}") as http,
+    ):
+        over_grpc, over_http = set(), set()
+        for number in range(40):  # 20 a minute; the proxy's header line comes after the caller's
+            lines = [("x-forwarded-for", f"198.51.100.{number}"), ("x-forwarded-for", "203.0.113.9")]
+            over_grpc.add(await answer_to(service, "DeleteListing", metadata=lines))
+            lines[1] = ("x-forwarded-for", "203.0.113.10")
+            over_http.add((await http.delete("/api/v1/listings/1?user_id=7", headers=lines)).status_code)
+        assert grpc.StatusCode.RESOURCE_EXHAUSTED in over_grpc
+        assert 429 in over_http

@@ -122,6 +122,11 @@ def test_forwarded_addresses_of_strangers_are_not_believed():
         ("203.0.113.9", "203.0.113.9"),
         ("1.1.1.1, 203.0.113.9", "203.0.113.9"),  # what the client itself claims stands left
         ("203.0.113.9, 10.1.0.5", "203.0.113.9"),  # a second proxy of ours
+        ("203.0.113.9:51234", "203.0.113.9"),  # some proxies add the port
+        ("[2001:db8::9]:51234", "2001:db8::9"),
+        ("2001:0db8::0009", "2001:db8::9"),  # one caller, however the address is written
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("203.0.113.9, not an address", "10.1.0.1"),  # whatever a proxy of ours did not write
         ("", "10.1.0.1"),
     ],
 )
@@ -142,6 +147,7 @@ def test_compatible_leaves_other_methods_alone_and_strict_does_not():
         ("ipv4:10.0.0.7:5123", "10.0.0.7"),
         ("ipv6:[::1]:5123", "::1"),
         ("ipv6:%5B2001:db8::1%5D:5123", "2001:db8::1"),
+        ("ipv6:[::ffff:10.0.0.7]:5123", "10.0.0.7"),
         ("unix:/tmp/socket", "127.0.0.1"),
         ("nonsense", ""),
     ],

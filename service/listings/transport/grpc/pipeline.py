@@ -51,11 +51,12 @@ class Headers:
         self._found: dict[str, str] | None = None
 
     def get(self, name: str, default: str = "") -> str:
-        """The first value of a lower-case header name."""
+        """The value of a lower-case header name, all of them joined where it came more than once."""
         if self._found is None:
             found: dict[str, str] = {}
             for key, value in self._context.invocation_metadata() or ():
-                found.setdefault(key, value if isinstance(value, str) else value.decode("latin-1"))
+                text = value if isinstance(value, str) else value.decode("latin-1")
+                found[key] = f"{found[key]}, {text}" if key in found else text
             self._found = found
         return self._found.get(name, default)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 
-from listings.transport.call import Call
+from listings.transport.call import Call, ip_of
 from listings.transport.rest.refusals import refusal
 
 if TYPE_CHECKING:
@@ -35,6 +35,20 @@ _API: Final = "/api/"
 
 class BodyTooLarge(Exception):
     """More bytes arrived than a request may have."""
+
+
+class JoinedHeaders(Headers):
+    """Headers whose repeated lines are one list (RFC 9110 section 5.3).
+
+    A proxy may add its X-Forwarded-For as a second line: who reads only the first believes the caller.
+    """
+
+    def __getitem__(self, key: str) -> str:
+        """All values of a name, joined."""
+        values = self.getlist(key)
+        if not values:
+            raise KeyError(key)
+        return ", ".join(values)
 
 
 class Pipeline:
@@ -60,7 +74,7 @@ class Pipeline:
         # A copy: HEAD is answered as GET by every route, and the server below drops the body.
         inner: Scope = {**scope, "method": "GET" if method == "HEAD" else method}
         client = scope.get("client")
-        call = Call("", Headers(scope=scope), client[0] if client else "")
+        call = Call("", JoinedHeaders(scope=scope), ip_of(client[0]) if client else "")
         inner[CALL] = call
         status = 500
 
