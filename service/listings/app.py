@@ -215,7 +215,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             unforeseen=errors.add,
         )
         stopping = asyncio.Event()
-        health = Health(connections, redis, stopping, errors)
+        health = Health(connections, redis, stopping, errors, search=lambda: index.notice)
         rest = rest_application(
             settings,
             RestUseCases(

@@ -1,7 +1,8 @@
 """What the service depends on, checked: read by the health endpoints and by gRPC's health service.
 
 Only the database decides readiness. Redis is optional at start and at run time: without it the service
-is `degraded`, because limits and cached answers are then each process's own.
+is `degraded`: processes hear of each other's changes through PostgreSQL, or, while a configured Redis is
+away, not at all, and the cache's time to live bounds what they answer.
 """
 
 from __future__ import annotations
@@ -99,11 +100,16 @@ class Health:
         stopping: asyncio.Event,
         errors: RecentErrors,
         *,
+        search: Callable[[], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`redis` None: none is configured. `stopping` set: readiness is off, whatever the checks say."""
+        """`redis` None: none is configured. `stopping` set: readiness is off, whatever the checks say.
+
+        `search` tells in words what search does without; it works all the same.
+        """
         self._connections = connections
         self._redis = redis
+        self._search = search
         self._stopping = stopping
         self._clock = clock
         self._started_at = clock()
@@ -138,7 +144,8 @@ class Health:
     async def checks(self) -> dict[str, Check]:
         """Every dependency by name."""
         database, redis = await asyncio.gather(self.database(), self.redis())
-        return {"database": database, "redis": redis}
+        search = Check(State.HEALTHY, 0.0, self._search())
+        return {"database": database, "redis": redis, "search": search}
 
     async def is_ready(self) -> bool:
         """Whether calls should be sent here: not while draining, not without the database."""
@@ -207,7 +214,7 @@ class Health:
 
     async def _ask_redis(self) -> str:
         if self._redis is None:
-            return "not configured: limits and cached answers are this process's own"
+            return "not configured: PostgreSQL tells other processes what changed"
         await self._redis.ping()
         return "ok"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
@@ -132,7 +133,7 @@ class DatabaseSettings(Group):
 
 
 class RedisSettings(Group):
-    """Optional: without it limits and cache invalidation stay in process or use PostgreSQL."""
+    """Optional: tells other processes which cached answers are stale; without it PostgreSQL does."""
 
     url: SecretStr | None = Field(
         None,
@@ -189,6 +190,13 @@ class RateLimitSettings(Group):
     unlimited_networks: Names = Field(
         default_factory=lambda: ["127.0.0.0/8", "::1/128"], description="Networks of services, never limited."
     )
+
+    @field_validator("trusted_proxies", "unlimited_networks")
+    @classmethod
+    def _networks(cls, networks: list[str]) -> list[str]:
+        for network in networks:
+            ip_network(network)  # its error says what is wrong with which
+        return networks
 
 
 class TimeoutSettings(Group):

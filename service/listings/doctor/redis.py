@@ -23,8 +23,8 @@ async def check_redis(report: Report, settings: RedisSettings, *, production: bo
         report.info(
             "REDIS_ABSENT",
             "No Redis is configured",
-            why="Rate limits are counted per process, and cached answers are dropped through PostgreSQL instead.",
-            fix="Nothing to do; with several replicas set LISTINGS_REDIS_URL to share limits.",
+            why="Processes tell each other through PostgreSQL which cached answers are stale.",
+            fix="Nothing to do; with many writes LISTINGS_REDIS_URL takes that work off PostgreSQL.",
         )
         return
     client = redis.asyncio.Redis.from_url(
@@ -37,14 +37,14 @@ async def check_redis(report: Report, settings: RedisSettings, *, production: bo
             report.warning(
                 "REDIS_PASSWORD",
                 f"Redis refuses the login: {error}",
-                why="The service would run without it: limits and caches in each process for itself.",
+                why="The service would run without it: cached answers of other processes may be 2 s old.",
                 fix="Correct LISTINGS_REDIS_URL (redis://:password@host:port/0) or LISTINGS_REDIS_PASSWORD.",
             )
         else:
             report.warning(
                 "REDIS_UNREACHABLE",
                 f"Redis does not answer: {str(error) or type(error).__name__}",
-                why="The service runs without it, as degraded: limits and caches in each process for itself.",
+                why="The service runs without it, as degraded: cached answers of other processes may be 2 s old.",
                 fix="Start it, correct LISTINGS_REDIS_URL, or unset it if you want none.",
             )
         return

@@ -87,6 +87,13 @@ async def test_nothing_is_wrong_with_a_migrated_database(dsn: str, redis_url: st
     assert found.keys() <= {"EXTENSION_ABSENT", "REDIS_OLD"}
 
 
+async def test_search_without_pg_trgm_is_worth_knowing_and_no_more(dsn: str):
+    finding = (await codes(dsn))["EXTENSION_ABSENT"]
+
+    assert finding.severity is Severity.INFO
+    assert "CREATE EXTENSION pg_trgm" in finding.fix
+
+
 # --- reaching the database ---
 
 

@@ -85,6 +85,15 @@ async def test_wildcard_origin_is_refused():
     assert "SETTING_INVALID" in await codes(LISTINGS_CORS_ALLOWED_ORIGINS="*")
 
 
+@pytest.mark.parametrize("setting", ["TRUSTED_PROXIES", "UNLIMITED_NETWORKS"])
+@pytest.mark.parametrize("networks", ["10.0.0.0/8,proxy", "10.0.0.1/8", "::1/129"])
+async def test_network_that_is_none_is_refused(setting: str, networks: str):
+    report = await dead_end(**{f"LISTINGS_RATE_LIMIT_{setting}": networks})
+
+    assert [finding.code for finding in report.findings] == ["SETTING_INVALID"]
+    assert f"LISTINGS_RATE_LIMIT_{setting}" in report.findings[0].what
+
+
 async def test_misspelt_setting():
     assert "SETTING_UNKNOWN" in await codes(LISTINGS_GRPC_PROT="50053")
 

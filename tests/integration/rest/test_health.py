@@ -21,9 +21,19 @@ async def test_health_tells_each_dependency(rest):
     assert answer.status_code == 200
     assert body.keys() == {"status", "version", "uptime", "timestamp", "checks"}
     assert body["uptime"] == "0h0m"
-    assert body["checks"].keys() == {"database", "redis"}
+    assert body["checks"].keys() == {"database", "redis", "search"}
     assert body["checks"]["database"]["status"] == "healthy"
     assert body["checks"]["database"].keys() == {"status", "response_time_ms", "details"}
+
+
+async def test_health_shows_that_search_does_without_pg_trgm(rest, execute, start_service):
+    assert "pg_trgm" in (await rest.http.get("/health")).json()["checks"]["search"]["details"]
+    if not await execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'"):
+        pytest.skip("this PostgreSQL comes without pg_trgm")
+    await execute("CREATE EXTENSION pg_trgm")
+    async with start_service() as service, _http(service) as http:
+        search = (await http.get("/health")).json()["checks"]["search"]
+    assert (search["status"], search["details"]) == ("healthy", "ok")
 
 
 async def test_without_redis_the_service_is_degraded_and_ready(rest):
