@@ -187,6 +187,7 @@ async def test_an_unknown_id_is_not_found(rest, given):
         ("page=0", "page"),
         ("page=1000000", "offset"),
         ("page_token=forged", "page_token"),
+        ("limit=2&title=%ff%fe", "title"),  # not UTF-8, even where nobody reads it
         ("page_token=" + "A" * 2000, "page_token"),
         ("status=gone", "status"),
         ("source_type=shop", "source_type"),
@@ -204,6 +205,12 @@ async def test_a_bad_filter_or_page_names_its_parameter(rest, query, field):
     answer = await rest.http.get(f"/api/v1/listings?{query}")
     assert answer.status_code == 400, answer.text
     assert field in [broken["field"] for broken in answer.json()["fields"]]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/storefronts/slug/%ff", "/api/v1/listings/search?q=ab%c3"])
+async def test_an_address_that_is_not_utf8_is_refused(rest, path):
+    answer = await rest.http.get(path)
+    assert (answer.status_code, answer.json()["reason"]) == (400, "ADDRESS_NOT_UTF8")
 
 
 async def test_the_token_of_another_query_is_refused(rest, new_listing):

@@ -10,6 +10,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
@@ -17,7 +18,7 @@ from opentelemetry import propagate, trace
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from listings.domain.errors import DeadlineExceeded, InvalidArgument
+from listings.domain.errors import DeadlineExceeded, InvalidArgument, invalid
 from listings.transport.call import Call
 from listings.transport.errors import INTERNAL
 from listings.transport.policy import POLICIES
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
     from starlette.responses import Response
+    from starlette.types import Scope
 
     from listings.settings import TimeoutSettings
     from listings.transport.guard import Guard
@@ -78,6 +80,7 @@ def edge_route(edge: Edge) -> type[APIRoute]:
                         return await answer(request)
                     call.method = policy.method
                     edge.guard.admit(call, policy)
+                    _check_address(request.scope)
                     if has_body:
                         await _receive_body(request, edge.largest_body)
                     return await _within(edge.limit_of(policy), answer(request))
@@ -134,6 +137,21 @@ async def _within(seconds: float, answer: Coroutine[Any, Any, Response]) -> Resp
             return await answer
     except TimeoutError:
         raise DeadlineExceeded(f"request timeout after {seconds:g}s (limit: {seconds:g}s)") from None
+
+
+def _check_address(scope: Scope) -> None:
+    """Refuse what is not UTF-8: further in, its bytes would silently have become other characters."""
+    if b"%" not in scope["query_string"] and b"%" not in scope["raw_path"]:
+        return
+    parts = [("path", scope["raw_path"])]
+    for pair in scope["query_string"].split(b"&"):
+        name = unquote_to_bytes(pair.partition(b"=")[0]).decode(errors="replace")
+        parts.append((name, pair))
+    for name, part in parts:
+        try:
+            unquote_to_bytes(part).decode()
+        except UnicodeDecodeError:
+            raise invalid(name, f"{name} is not UTF-8", reason="ADDRESS_NOT_UTF8") from None
 
 
 async def _receive_body(request: Request, largest: int) -> None:
