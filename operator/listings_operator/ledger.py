@@ -35,8 +35,8 @@ class Schema:
 class Served:
     """Schema versions whose application the live schema serves, both ends included.
 
-    Every migration is written so that the version before it goes on serving while it runs. So after a migration the
-    window reaches from what the last good revision needed to what the new one needs.
+    Every migration is written so that the version before it goes on being served. So after one that has come to its
+    end the window reaches from where the one before ended to where this one did. Older is not promised.
     """
 
     oldest: int
@@ -124,7 +124,7 @@ class Ledger:
     rollout: Rollout | None = None
     attempt: Attempt | None = None
     last_number: int = 0
-    """Number of the last attempt of any kind: no two ever share one, so an old result is never taken for a new."""
+    """Number of the last attempt of any kind; it only grows, so an old result is never taken for a new one."""
     seeded: bool = False
     retry_token: str = ""
     """Value of the retry annotation that was acted upon."""

@@ -151,14 +151,21 @@ def _start(look: Look, purpose: Purpose, *, failures: int, error: Error | None =
 
 def _asked(ledger: Ledger, look: Look, purpose: Purpose, number: int) -> Verdict:
     manifest = look.desired.target.job(purpose.task, purpose.key, number)
-    return Verdict(
-        purpose.phase, purpose.reason, purpose.message, ledger, look.holding, jobs=(Create(manifest),)
-    )
+    return _waiting(ledger, look, purpose, (Create(manifest),))
+
+
+def _waiting(ledger: Ledger, look: Look, purpose: Purpose, jobs: tuple[Create, ...] = ()) -> Verdict:
+    """A Job is on its way. After many failures that is no news: the last one stands until there is a better result."""
+    current = ledger.attempt
+    if current is not None and current.error is not None and current.failures > purpose.retries:
+        reason, message = current.error.reason, f"{current.error} Trying again."
+        return Verdict(purpose.blocked, reason, message, ledger, look.holding, stalled=True, jobs=jobs)
+    return Verdict(purpose.phase, purpose.reason, purpose.message, ledger, look.holding, jobs=jobs)
 
 
 def _running(look: Look, purpose: Purpose, current: Attempt, job: JobSeen) -> Verdict:
     if job.trouble is None:
-        return Verdict(purpose.phase, purpose.reason, purpose.message, look.ledger, look.holding)
+        return _waiting(look.ledger, look, purpose)
     error = Error(
         _REASON_OF_TROUBLE[job.trouble.kind],
         f"pod {job.trouble.pod}: {job.trouble.reason}: {job.trouble.message}",
@@ -178,7 +185,7 @@ def _pause(ledger: Ledger, look: Look, purpose: Purpose, current: Attempt) -> Ve
     return Verdict(
         purpose.blocked if exhausted else purpose.phase,
         current.error.reason,
-        f"{current.error} Failed {current.failures} times; next attempt {_at(current.not_before)}.",
+        f"{current.error} Next attempt {_at(current.not_before)}.",
         ledger,
         look.holding,
         stalled=exhausted,

@@ -170,7 +170,8 @@ def _wait_for_people(look: Look, schema: Schema) -> Verdict:
         f"{_files(schema)} pending and spec.migrations.strategy is Off",
         "Run `listings migrate up` with this image, or set the strategy to Auto.",
     )
-    waiting = replace(current, not_before=look.now + LONGEST_PAUSE, error=error)
+    # Counted like an exhausted attempt: what follows are rare looks whether somebody has done it.
+    waiting = replace(current, failures=_PLAN_RETRIES + 1, not_before=look.now + LONGEST_PAUSE, error=error)
     return Verdict(
         Phase.BLOCKED,
         error.reason,
@@ -219,13 +220,11 @@ def _served_as_found(look: Look, schema: Schema) -> Served | None:
 
 
 def _served_after_migration(look: Look, schema: Schema) -> Served | None:
-    """The window after a migration beside the last good revision, which went on serving through it."""
+    """The window after a migration: what the one before it ended at went on being served, and nothing older."""
     if schema.target is None:
         return None
-    stable, served = look.ledger.stable, look.ledger.served
-    if stable is None or stable.schema is None or served is None or not served.holds(stable.schema):
-        return Served(schema.target, schema.target)
-    return Served(min(stable.schema, schema.target), schema.target)
+    served = look.ledger.served
+    return Served(min(served.newest, schema.target) if served else schema.target, schema.target)
 
 
 def _files(schema: Schema) -> str:
