@@ -6,7 +6,7 @@ from typing import Final
 
 import typer
 
-from listings.cli import about, call, config, demo, dev, doctor, ledger, migrate, serve, transfer
+from listings.cli import about, call, config, demo, dev, doctor, ledger, migrate, serve, smoke, transfer
 
 _RUN: Final = "Run"
 _LOOK: Final = "Look into it"
@@ -28,6 +28,7 @@ app.command("serve", rich_help_panel=_RUN)(serve.serve)
 app.command("healthcheck", rich_help_panel=_RUN)(about.healthcheck)
 app.command("call", rich_help_panel=_LOOK)(call.call)
 app.command("doctor", rich_help_panel=_LOOK)(doctor.doctor)
+app.command("smoke", rich_help_panel=_LOOK)(smoke.smoke)
 app.command("config", rich_help_panel=_LOOK)(config.config)
 app.command("version", rich_help_panel=_LOOK)(about.version)
 app.add_typer(migrate.app, name="migrate", rich_help_panel=_DATABASE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from listings.cli.complaints import complain, configuration_or_exit
 from listings.cli.dev import DATA_FOLDER
+from listings.cli.report import ReportOption, failure, write_report
 from listings.demo.load import load_demo
 from listings.demo.tokens import DEMO_USER, SECRET_FILE, demo_secret, demo_token
 
@@ -18,7 +20,10 @@ app = typer.Typer(no_args_is_help=True, help="Demo data, and tokens to try the s
 
 
 @app.command()
-def load() -> None:
+def load(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    report: ReportOption = None,
+) -> None:
     """Fill the configured database with the demo catalog, if its catalog is empty.
 
     `listings dev` does this by itself. The schema must be there: `listings migrate up`.
@@ -27,9 +32,15 @@ def load() -> None:
     try:
         loaded = asyncio.run(load_demo(configuration.settings.database.dsn()))
     except asyncpg.UndefinedTableError as error:
+        write_report(report, failure("SchemaMissing", str(error), "listings migrate up"))
         raise complain(f"The schema is missing: {error}", "listings migrate up") from None
     except (OSError, asyncpg.PostgresError) as error:
+        write_report(report, failure("Unreachable", str(error), "Look closer: listings doctor"))
         raise complain(f"The database does not answer: {error}", "Look closer: listings doctor") from None
+    write_report(report, {"ok": True})
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "loaded": str(loaded) if loaded is not None else None}))
+        return
     typer.echo(
         "The catalog has rows already; nothing was changed." if loaded is None else f"Loaded {loaded}."
     )

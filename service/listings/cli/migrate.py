@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from listings.cli.complaints import complain, configuration_or_exit
+from listings.cli.report import ReportOption, failure, write_report
 from listings.migrate import plan, runner, verify
 from listings.migrate.errors import ExitCode, MigrationError
 
@@ -77,13 +78,17 @@ def up(
     attempts: Attempts = 5,
     allow_edited: AllowEdited = False,
     as_json: AsJson = False,
+    report: ReportOption = None,
 ) -> None:
     """Apply pending files. At the last version it does nothing, so it can run before every start."""
     options = _options(lock_wait, lock_timeout, attempts, allow_edited=allow_edited, quiet=as_json)
-    _report(
-        _finish(runner.migrate_up(_dsn(database_url), migrations, target=to, options=options), as_json),
-        as_json,
+    done = _finish(
+        runner.migrate_up(_dsn(database_url), migrations, target=to, options=options), as_json, report
     )
+    write_report(
+        report, {"ok": True, "version": done.after, "target": done.after, "pending": [], "pendingCount": 0}
+    )
+    _report(done, as_json)
 
 
 @app.command()
@@ -172,15 +177,32 @@ def status(database_url: Dsn = None, migrations: FolderOption = None, as_json: A
 
 @app.command(name="plan")
 def plan_command(
-    to: ToVersion = None, database_url: Dsn = None, migrations: FolderOption = None, as_json: AsJson = False
+    to: ToVersion = None,
+    database_url: Dsn = None,
+    migrations: FolderOption = None,
+    as_json: AsJson = False,
+    report: ReportOption = None,
 ) -> None:
-    """Show what a run would do: statements, locks and sizes of the tables concerned. Changes nothing."""
-    found = _finish(plan.read_plan(_dsn(database_url), migrations, target=to), as_json)
+    """Show what a run would do: statements, locks and sizes of the tables concerned. Changes nothing.
+
+    With --report the exit code is 0 also while something is pending: the report says it.
+    """
+    found = _finish(plan.read_plan(_dsn(database_url), migrations, target=to), as_json, report)
+    write_report(
+        report,
+        {
+            "ok": True,
+            "version": found.version,
+            "target": found.target,
+            "pending": [f"{file.version:06d}_{file.name}" for file in found.files],
+            "pendingCount": len(found.files),
+        },
+    )
     if as_json:
         _print_json(asdict(found))
     else:
         _print_plan(found)
-    if found.files:
+    if found.files and report is None:
         raise typer.Exit(ExitCode.FINDINGS)
 
 
@@ -241,26 +263,21 @@ def _confirm(yes: bool) -> None:
         )
 
 
-def _finish(work: Coroutine[Any, Any, _Result], as_json: bool) -> _Result:
+def _finish(work: Coroutine[Any, Any, _Result], as_json: bool, report: Path | None = None) -> _Result:
     try:
         return asyncio.run(work)
     except MigrationError as error:
+        write_report(report, _failure(error))
         _stop(error, as_json)
+
+
+def _failure(error: MigrationError) -> dict[str, Any]:
+    return failure(type(error).__name__, error.message, error.remedy, error.version)
 
 
 def _stop(error: MigrationError, as_json: bool) -> NoReturn:
     if as_json:
-        _print_json(
-            {
-                "ok": False,
-                "error": {
-                    "kind": type(error).__name__,
-                    "message": error.message,
-                    "remedy": error.remedy,
-                    "version": error.version,
-                },
-            }
-        )
+        _print_json(_failure(error))
         raise typer.Exit(error.exit_code) from error
     raise complain(error.message, error.remedy, code=error.exit_code) from error
 
