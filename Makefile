@@ -7,8 +7,10 @@ SHELL := /bin/sh
 # The interpreter that builds .venv: the first that is new enough. Override with `make setup PYTHON=...`.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; exit; }; done; echo none)
-# One worker per CPU, but no more than the tests' server has connections for.
-WORKERS ?= logical
+# Two workers per CPU: a service that stops waits a moment, and somebody else can use it.
+WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) > 8 ? 8 : 2 * $$(getconf _NPROCESSORS_ONLN) )))
+# These need a Kubernetes API server, which needs Go and root: `make test-operator`.
+NEEDS_KUBERNETES := tests/integration/operator tests/integration/cluster
 UV_VERSION := 0.13.9
 
 BIN := .venv/bin
@@ -50,7 +52,11 @@ run: $(RUNNABLE) ## Serve with demo data on this machine; needs no database
 ##@ Check
 .PHONY: test
 test: $(READY) ## Run unit, consistency and integration tests in parallel, with coverage
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses=8 --dist=loadgroup --cov --cov-report=term:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist=loadgroup $(addprefix --ignore=,$(NEEDS_KUBERNETES)) --cov --cov-report=term:skip-covered $(ARGS)
+
+.PHONY: test-operator
+test-operator: $(READY) ## Run the operator's tests against a real Kubernetes API server (needs Go and root)
+	@$(BIN)/python -m pytest -q -n0 $(NEEDS_KUBERNETES) $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## Check style and formatting

@@ -161,6 +161,9 @@ def is_map(field: Field) -> bool:
 
 
 def single(field: Field, method: str, known: Known, scene: Scene, path: str) -> st.SearchStrategy[Any]:
+    if field.name in {"created_after", "created_before"}:
+        since, until = (0, 10**9) if field.name == "created_after" else (15 * 10**8, 2 * 10**9)
+        return st.integers(since, until).map(lambda seconds: timestamp_pb2.Timestamp(seconds=seconds))
     if field.message_type is not None:
         return nested(field.message_type, method, known, scene, path)
     by_name = sensible_value(field, method, known, scene, path)
@@ -182,8 +185,6 @@ def nested(kind: Descriptor, method: str, known: Known, scene: Scene, path: str)
         return st.dictionaries(
             st.sampled_from(["color", "size"]), st.sampled_from(["red", 5, True, None]), max_size=2
         ).map(as_struct)
-    if kind.full_name == timestamp_pb2.Timestamp.DESCRIPTOR.full_name:
-        return st.integers(0, 2_000_000_000).map(lambda seconds: timestamp_pb2.Timestamp(seconds=seconds))
     if kind.full_name == field_mask_pb2.FieldMask.DESCRIPTOR.full_name:
         return st.just(field_mask_pb2.FieldMask(paths=["name"]))
     return message(kind, method, known, scene, path)
@@ -220,6 +221,8 @@ def sensible_value(  # one row per field name
         case "product_id" if path:
             return st.sampled_from(siblings(known, product))
         case "product_id":
+            return st.just(product)
+        case "product_ids" if "Delete" in method:
             return st.just(product)
         case "product_ids":
             return st.sampled_from(siblings(known, product))
@@ -302,7 +305,7 @@ def spoil(draw: Any, built: Message) -> None:
         return
     field = draw(st.sampled_from(fields))
     if is_map(field):
-        getattr(built, field.name)[draw(NASTY_TEXT)] = draw(NASTY_TEXT)
+        spoil_map(draw, getattr(built, field.name), field)
         return
     if field.is_repeated:
         spoil_list(draw, getattr(built, field.name), field)
@@ -314,6 +317,24 @@ def spoil(draw: Any, built: Message) -> None:
         built.ClearField(field.name)
         return
     setattr(built, field.name, draw(nasty(field)))
+
+
+def spoil_map(draw: Any, entries: Any, field: Field) -> None:
+    key = draw(NASTY_TEXT.filter(is_utf8))
+    if field.message_type.fields_by_name["value"].message_type is None:
+        entries[key] = draw(NASTY_TEXT.filter(is_utf8))
+    else:  # a Struct's values: texts, nested lists, numbers that are none
+        value = entries[key]
+        draw(
+            st.sampled_from(
+                [
+                    lambda: setattr(value, "string_value", "x" * 70_000),
+                    lambda: setattr(value, "number_value", math.nan),
+                    lambda: value.list_value.values.add(null_value=0),
+                    lambda: value.struct_value.update({"deep": {"er": 1}}),
+                ]
+            )
+        )()
 
 
 def spoil_list(draw: Any, items: Any, field: Field) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import h11
@@ -110,7 +111,9 @@ class HttpServer:
         if self._ticking is None or self._socket is None:
             return
         self._server.should_exit = True
-        await self._ticking
+        self._ticking.cancel()  # it only keeps the Date header current
+        with suppress(asyncio.CancelledError):
+            await self._ticking
         await self._server.shutdown(sockets=[self._socket])
         self._ticking = None
 
