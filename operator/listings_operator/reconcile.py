@@ -69,6 +69,16 @@ class Memory:
     """The last trouble that an event told."""
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the actions of one look are."""
+
+    versions: dict[ObjectId, str]
+    """Resource version of each object, as far as we know."""
+    told: set[ObjectId] = field(default_factory=set)
+    """Corrected objects: several concerns may each have a part in one."""
+
+
 class Reconciler:
     """Looks at resources."""
 
@@ -154,9 +164,10 @@ class Reconciler:
         for event in decided.events:
             await self._tell(resource, event, now)
         refused_before = dict(memory.refused)
+        progress = Progress(dict(children.versions))
         try:
             for action in decided.actions:
-                await self._carry_out(action, resource, children, memory, now)
+                await self._carry_out(action, resource, progress, memory, now)
         except ApiError as error:
             await self._complain(resource, memory, error, now)
             raise
@@ -218,16 +229,16 @@ class Reconciler:
         self,
         action: Action,
         resource: Mapping[str, Any],
-        children: Children,
+        progress: Progress,
         memory: Memory,
         now: datetime,
     ) -> None:
         namespace = resource["metadata"]["namespace"]
         match action:
             case Apply():
-                await self._apply(action, resource, children, memory, now)
+                await self._apply(action, resource, progress, memory, now)
             case Create(manifest):
-                if ObjectId.of(manifest) in children.versions:
+                if ObjectId.of(manifest) in progress.versions:
                     return
                 if await self._cluster.create(manifest, Concern.WORKLOAD):
                     self._watchdog.changed(manifest["kind"])
@@ -244,14 +255,14 @@ class Reconciler:
         self,
         action: Apply,
         resource: Mapping[str, Any],
-        children: Children,
+        progress: Progress,
         memory: Memory,
         now: datetime,
     ) -> None:
         manifest, id_ = action.manifest, ObjectId.of(action.manifest)
         content = names.digest(manifest)
         before = memory.applied.get((id_, action.concern))
-        seen = children.versions.get(id_)
+        seen = progress.versions.get(id_)
         if before is not None and before == Applied(content, seen or ""):
             return
         try:
@@ -274,9 +285,11 @@ class Reconciler:
         memory.applied[id_, action.concern] = Applied(content, version)
         if version == seen:
             return
+        progress.versions[id_] = version
         self._watchdog.changed(manifest["kind"])
         # The same content was there, and it took a write to have it back: somebody else had changed or removed it.
-        if before is not None and before.content == content:
+        if before is not None and before.content == content and id_ not in progress.told:
+            progress.told.add(id_)
             self._metrics.drift_corrected(manifest["kind"])
             what = "changed" if seen else "deleted"
             message = f"{id_.kind} {id_.name} had been {what}; it is again as this resource says."

@@ -252,6 +252,11 @@ class Shop:
             self.name,
             {
                 "observedGeneration": deployment["metadata"]["generation"],
+                "replicas": 3,
+                "updatedReplicas": 1,
+                "readyReplicas": 2,
+                "availableReplicas": 2,
+                "unavailableReplicas": 1,
                 "conditions": [
                     {
                         "type": "Progressing",
