@@ -12,13 +12,19 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 \
 RUN pip install uv==0.13.9
 WORKDIR /src
 # Dependencies first: they change seldom, and this layer is kept until they do.
+# The operator's image: docker build --build-arg EXTRAS="--extra operator" -t listings-operator .
+ARG EXTRAS=""
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --no-install-project
+RUN uv sync --frozen --no-dev --no-install-project ${EXTRAS}
 COPY README.md LICENSE ./
 COPY migrations migrations
 COPY service service
+# The same wheel holds the operator with its rules and dashboards.
+COPY operator operator
+COPY alerts alerts
+COPY dashboards dashboards
 # Not editable: the image needs no source tree, and the wheel carries the migrations.
-RUN uv sync --frozen --no-dev --no-editable
+RUN uv sync --frozen --no-dev --no-editable ${EXTRAS}
 
 FROM ${BASE_IMAGE}
 RUN groupadd --system --gid 10001 listings \

@@ -1,0 +1,77 @@
+"""The operator as a process: it watches, corrects at once what its watches tell, goes on after a kill, ends when told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+from e2e.cluster.free_ports import free_ports
+
+pytestmark = pytest.mark.xdist_group("api_server")
+
+
+@contextmanager
+def operator(shop, log):
+    [port] = free_ports(1)
+    variables = {
+        "KUBECONFIG": str(shop.kubeconfig),
+        "LISTINGS_OPERATOR_NAMESPACES": shop.namespace,
+        "LISTINGS_OPERATOR_HOST": "127.0.0.1",
+        "LISTINGS_OPERATOR_PORT": str(port),
+    }
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "listings_operator"], env={**os.environ, **variables}, stderr=output
+        )
+    try:
+        yield process, port
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def until(holds, log, seconds=40):
+    deadline = time.monotonic() + seconds
+    while not (found := await asyncio.to_thread(holds)):
+        assert time.monotonic() < deadline, log.read_text()
+        await asyncio.sleep(0.1)
+    return found
+
+
+def read(port: int, path: str) -> str:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.read().decode()
+    except OSError:
+        return ""
+
+
+async def test_it_installs_survives_a_kill_corrects_by_watch_and_ends_when_told(shop, tmp_path):
+    log = tmp_path / "operator.log"
+    with operator(shop, log):
+        [plan] = await until(lambda: shop.jobs("plan"), log)
+    # Killed here. What happened meanwhile is seen by the next one, which makes no second Job for the same purpose.
+    shop.finish(plan, {"ok": True, "version": 22, "target": 22, "pending": [], "pendingCount": 0})
+    with operator(shop, log) as (process, port):
+        await until(lambda: shop.get("deployment"), log)
+        assert len(shop.jobs()) == 1
+        assert await until(lambda: read(port, "/readyz"), log) == "ok"
+        assert read(port, "/livez") == "ok"
+        assert "listings_operator_reconciles_total" in read(port, "/metrics")
+        uid = shop.get("service")["metadata"]["uid"]
+        began = time.monotonic()
+        shop.kubectl("delete", "service", "shop", "--wait=false")
+        await until(
+            lambda: (found := shop.get("service")) and found["metadata"]["uid"] != uid, log, seconds=20
+        )
+        # Far below the 60 s of the periodic look: the watch told.
+        assert time.monotonic() - began < 20
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 20) == 0, log.read_text()
