@@ -27,10 +27,12 @@ COPY dashboards dashboards
 RUN uv sync --frozen --no-dev --no-editable ${EXTRAS}
 
 FROM ${BASE_IMAGE}
-RUN groupadd --system --gid 10001 listings \
-    && useradd --system --uid 10001 --gid listings --no-create-home --home-dir / --shell /usr/sbin/nologin listings
+RUN groupadd --gid 10001 listings \
+    && useradd --uid 10001 --gid listings --no-create-home --home-dir / --shell /usr/sbin/nologin listings
 COPY --from=build /app /app
 ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# A pod may run under a number that has no name; kopf asks for one.
+ENV LOGNAME=listings
 # By number, so that Kubernetes can see that it is not root.
 USER 10001:10001
 EXPOSE 50053 8086

@@ -22,17 +22,15 @@ class Image:
     """What an image holds and how it starts."""
 
     reference: str
-    files: Mapping[str, Path] = field(default_factory=dict)
-    """Path inside -> file outside. Executable when the file outside is."""
-    root: Path | None = None
-    """A folder that becomes the root; `files` are laid over it."""
+    files: Mapping[str, Path | str] = field(default_factory=dict)
+    """Path inside -> file outside, executable when that is; or the text of an executable script."""
+    folders: Mapping[str, int] = field(default_factory=dict)
+    """Path inside -> owner, of folders that must be there and be written to by their owner."""
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
     user: str = ""
     workdir: str = "/"
-    owners: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """Path inside -> owner and group; everything else belongs to root."""
 
 
 def write_archive(image: Image, target: Path) -> Path:
@@ -70,17 +68,18 @@ def write_archive(image: Image, target: Path) -> Path:
 
 
 def _write_layer(image: Image, layer: Path) -> None:
-    def owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-        entry = _plain(entry)
-        entry.uid, entry.gid = image.owners.get(f"/{entry.name}", (0, 0))
-        return entry
-
     with tarfile.open(layer, "w", format=tarfile.GNU_FORMAT) as archive:
-        if image.root is not None:
-            for path in sorted(image.root.rglob("*")):
-                archive.add(path, str(path.relative_to(image.root)), recursive=False, filter=owned)
-        for inside, outside in sorted(image.files.items()):
-            archive.add(outside.resolve(), inside.lstrip("/"), recursive=False, filter=owned)
+        for inside, owner in sorted(image.folders.items()):
+            entry = tarfile.TarInfo(inside.strip("/"))
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
+            entry.uid = entry.gid = owner
+            archive.addfile(entry)
+        for inside, content in sorted(image.files.items()):
+            name = inside.lstrip("/")
+            if isinstance(content, str):
+                _add_bytes(archive, name, content.encode(), mode=0o755)
+            else:
+                archive.add(content.resolve(), name, recursive=False, filter=_plain)
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -91,9 +90,9 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     return entry
 
 
-def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes, *, mode: int = 0o644) -> None:
     entry = tarfile.TarInfo(name)
-    entry.size = len(content)
+    entry.size, entry.mode = len(content), mode
     archive.addfile(entry, io.BytesIO(content))
 
 

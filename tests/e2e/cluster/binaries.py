@@ -7,20 +7,21 @@ program without its note, or with another one, is built again.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from e2e.cluster.processes import ClusterError, say
+from e2e.cluster.processes import ClusterError, run, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _MODULES: Final = Path(__file__).parent / "modules"
 
@@ -29,6 +30,9 @@ ETCD: Final = "3.6.4"
 COREDNS: Final = "1.15.0"
 HELM_3: Final = "3.22.0"
 HELM_4: Final = "4.3.1"
+PROMETHEUS_OPERATOR: Final = "0.85.0"
+PROMETHEUS: Final = "3.5.0"
+"""The version that the operator runs by default; as a Go module, 3.5.0 is called 0.305.0."""
 
 # Without these, the programs call themselves v0.0.0, and clients refuse to talk to them.
 _VERSION: Final = "k8s.io/component-base/version"
@@ -52,6 +56,8 @@ class Program:
     module: str = ""
     """Folder under modules/ that pins everything; empty: `go install package@version`."""
     flags: str = "-s -w"
+    changes: Mapping[str, str] = field(default_factory=dict)
+    """Files to change before building; the program is then built in a copy of its own module."""
 
     @property
     def note(self) -> str:
@@ -84,7 +90,35 @@ HELM: Final = (
     Program("helm4", "helm.sh/helm/v4/cmd/helm", HELM_4),
 )
 
-GROUPS: Final = {"api": API, "node": NODE, "helm": HELM}
+_OPERATOR: Final = "github.com/prometheus-operator/prometheus-operator"
+_PROMETHEUS: Final = "github.com/prometheus/prometheus"
+_PROMETHEUS_VERSION: Final = "-s -w -X github.com/prometheus/common/version.Version="
+
+
+def _prometheus(name: str) -> Program:
+    return Program(
+        name,
+        f"{_PROMETHEUS}/cmd/{name}",
+        f"0.{PROMETHEUS.replace('.', '0', 1)}",
+        flags=f"{_PROMETHEUS_VERSION}{PROMETHEUS}",
+        # Without the SDKs of all clouds but this one's, it builds much faster.
+        changes={"plugins/plugins.go": f'package plugins\n\nimport _ "{_PROMETHEUS}/discovery/kubernetes"\n'},
+    )
+
+
+def _operator(name: str, command: str) -> Program:
+    flags = f"{_PROMETHEUS_VERSION}{PROMETHEUS_OPERATOR}"
+    return Program(name, f"{_OPERATOR}/cmd/{command}", PROMETHEUS_OPERATOR, "monitoring", flags)
+
+
+MONITORING: Final = (
+    _operator("prometheus-operator", "operator"),
+    _operator("prometheus-config-reloader", "prometheus-config-reloader"),
+    _prometheus("prometheus"),
+    _prometheus("promtool"),
+)
+
+GROUPS: Final = {"api": API, "node": NODE, "monitoring": MONITORING, "helm": HELM}
 
 
 def cache_folder() -> Path:
@@ -138,6 +172,9 @@ def build(program: Program, target: Path) -> None:
         command = ["build", "-mod=readonly", *flags, "-o", str(target), program.package]
         run_go(*command, cwd=_MODULES / program.module)
         return
+    if program.changes:
+        _build_changed(program, target, flags)
+        return
     # `go install` names the program after its package: two versions would take each other's name.
     place = target.parent / f".install-{program.name}"
     run_go("install", *flags, program.note, cwd=Path("/"), environment={"GOBIN": str(place)})
@@ -145,8 +182,27 @@ def build(program: Program, target: Path) -> None:
     shutil.rmtree(place)
 
 
-def run_go(*arguments: str, cwd: Path, environment: dict[str, str] | None = None) -> None:
-    """Run the Go toolchain; what it says goes to standard error."""
+def module_folder(module: str, version: str, *, within: str = "") -> Path:
+    """Return where Go keeps a downloaded module, of one of ours or by itself."""
+    cwd = _MODULES / within if within else Path("/")
+    answer = json.loads(run_go("mod", "download", "-json", f"{module}@v{version}", cwd=cwd))
+    return Path(answer["Dir"])
+
+
+def _build_changed(program: Program, target: Path, flags: Sequence[str]) -> None:
+    """Build in a writable copy: there the module is the main one, so what its go.mod replaces holds."""
+    module, _, command = program.package.partition("/cmd/")
+    with TemporaryDirectory(prefix="kubelab-") as folder:
+        copy = Path(folder) / "module"
+        shutil.copytree(module_folder(module, program.version), copy)
+        run("chmod", "-R", "u+w", copy)  # Go's cache is read-only, and so is what is copied from it
+        for name, text in program.changes.items():
+            (copy / name).write_text(text)
+        run_go("build", *flags, "-o", str(target), f"./cmd/{command}", cwd=copy)
+
+
+def run_go(*arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> str:
+    """Run the Go toolchain and return its output; what else it says goes to standard error."""
     go = shutil.which("go")
     if go is None:
         raise ClusterError(
@@ -155,9 +211,12 @@ def run_go(*arguments: str, cwd: Path, environment: dict[str, str] | None = None
         )
     # Static: most of these programs run in images that hold nothing else.
     variables = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", **(environment or {})}
-    done = subprocess.run([go, *arguments], cwd=cwd, env=variables, stdout=sys.stderr, check=False)
+    done = subprocess.run(
+        [go, *arguments], cwd=cwd, env=variables, stdout=subprocess.PIPE, text=True, check=False
+    )
     if done.returncode:
         raise ClusterError(f"go {' '.join(arguments)} ended with {done.returncode}")
+    return done.stdout
 
 
 @contextmanager
