@@ -65,6 +65,16 @@ class ServerSettings(Group):
     drain_seconds: Seconds = Field(
         25.0, ge=0, le=600, description="Longest wait for calls in flight; below Kubernetes' 30 s grace."
     )
+    max_connection_age_seconds: Seconds = Field(
+        0.0,
+        ge=0,
+        le=86_400,
+        description="gRPC connections are asked to move on after about this time, so that new processes get "
+        "their share; 0: never.",
+    )
+    max_connection_age_grace_seconds: Seconds = Field(
+        25.0, ge=1, le=600, description="How long calls of a connection that moves on may still take."
+    )
     max_message_bytes: int = Field(
         4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest gRPC or HTTP request body."
     )

@@ -46,7 +46,7 @@ class GrpcServer:
                 ("grpc.so_reuseport", 0),  # two servers sharing a port by accident would share its calls
                 ("grpc.max_receive_message_length", settings.max_message_bytes),
                 ("grpc.max_send_message_length", -1),
-                ("grpc.max_connection_age_grace_ms", round(settings.drain_seconds * 1000)),
+                *_ageing(settings),
             ],
             maximum_concurrent_rpcs=settings.max_concurrent_calls,
         )
@@ -87,3 +87,11 @@ class GrpcServer:
         """Refuse new calls, finish those in flight within the configured time, then close."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(self._settings.drain_seconds)
+
+
+def _ageing(settings: ServerSettings) -> list[tuple[str, int]]:
+    """When connections are asked to move on; grpcio spreads the moment by a tenth, so they do not all go at once."""
+    grace = ("grpc.max_connection_age_grace_ms", round(settings.max_connection_age_grace_seconds * 1000))
+    if not settings.max_connection_age_seconds:
+        return [grace]
+    return [("grpc.max_connection_age_ms", round(settings.max_connection_age_seconds * 1000)), grace]
