@@ -28,9 +28,10 @@ _SHOWN: Final = 3
 
 def wait_for_other_migrations(look: Look) -> Outcome:
     """A migration of an earlier spec is neither stopped nor overtaken: its end decides what there is to plan."""
-    current = look.ledger.attempt
+    current, schema = look.ledger.attempt, look.ledger.schema
+    same_spec = schema is not None and schema.key == look.desired.target.schema_key
     for job in look.observed.jobs:
-        ours = current is not None and (job.key, job.number) == (current.key, current.number)
+        ours = same_spec and current is not None and (job.key, job.number) == (current.key, current.number)
         if job.task is Task.MIGRATE and job.state is JobState.RUNNING and not ours:
             return Verdict(
                 Phase.MIGRATING,
