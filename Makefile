@@ -9,8 +9,8 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; exit; }; done; echo none)
 # Two workers per CPU: a service that stops waits a moment, and somebody else can use it.
 WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) > 8 ? 8 : 2 * $$(getconf _NPROCESSORS_ONLN) )))
-# These need a Kubernetes API server, which needs Go and root: `make test-operator`.
-NEEDS_KUBERNETES := tests/integration/operator tests/integration/cluster
+# These need a Kubernetes API server or helm, which need Go and root: `make test-operator`.
+NEEDS_KUBERNETES := tests/integration/operator tests/integration/cluster tests/unit/charts
 UV_VERSION := 0.13.9
 
 BIN := .venv/bin

@@ -19,14 +19,19 @@ PID = Statement("test.pid", "SELECT pg_backend_pid()")
 
 
 @pytest.fixture
-async def connections(dsn):
-    settings = DatabaseSettings.model_validate({"url": dsn, "pool_size": 2, "acquire_timeout_seconds": 0.2})
+async def connections(dsn, request):
+    # Patient, so that a busy machine does not look like an exhausted pool; one test wants it otherwise.
+    patience = getattr(request, "param", 30)
+    settings = DatabaseSettings.model_validate(
+        {"url": dsn, "pool_size": 2, "acquire_timeout_seconds": patience}
+    )
     pool = Connections(settings, Metrics().database)
     await pool.open()
     yield pool
     await pool.close()
 
 
+@pytest.mark.parametrize("connections", [0.2], indirect=True)
 async def test_waiting_for_a_session_is_bounded(connections):
     async with connections.session(), connections.session():
         with pytest.raises(Unavailable) as refused:

@@ -24,7 +24,8 @@ async def test_a_slow_statement_is_named_with_its_time_and_without_its_values(st
         with capture_logs() as lines:
             slow = Statement("test.slow", "SELECT pg_sleep(0.05), $1::text")
             await service.connections.fetch(slow, "a secret of the caller")
-    (line,) = [line for line in lines if line["event"] == "slow statement"]
-    assert line["statement"] == "test.slow"
+    # On a busy machine statements of the service itself may be slow too.
+    (line,) = [line for line in lines if line.get("statement") == "test.slow"]
+    assert line["event"] == "slow statement"
     assert line["seconds"] >= 0.05
     assert "secret" not in str(line)
