@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from e2e.cluster.files import put
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,9 +114,7 @@ class Authority:
             ],
             "contexts": [{"name": "kubelab", "context": {"cluster": "kubelab", "user": name}}],
         }
-        target.touch(mode=0o600)
-        target.write_text(json.dumps(config, indent=1) + "\n")
-        return target
+        return put(target, json.dumps(config, indent=1) + "\n", mode=0o600)
 
     def _encoded(self, name: str, suffix: str) -> str:
         return base64.b64encode((self.folder / f"{name}.{suffix}").read_bytes()).decode()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from e2e.cluster.archives import Image, write_archive
+from e2e.cluster.files import put
 from e2e.cluster.host import cni_plugins
 from e2e.cluster.processes import ClusterError, environment_path, run
 
@@ -44,8 +45,7 @@ class Containers:
     def start(self) -> None:
         """Start the engine and wait until it answers."""
         self._write_network()
-        config = self.layout.folder / "containerd.toml"
-        config.write_text(self._config())
+        config = put(self.layout.folder / "containerd.toml", self._config())
         program = shutil.which("containerd", path=environment_path()) or "containerd"
         self.processes.start("containerd", program, "-c", config)
         self.processes.wait("containerd answers", lambda: bool(self.ctr("version")), needs="containerd")
@@ -100,8 +100,6 @@ class Containers:
 
     def _write_network(self) -> None:
         layout = self.layout
-        folder = layout.folder / "cni.d"
-        folder.mkdir(parents=True, exist_ok=True)
         bridge = {
             "type": "bridge",
             "bridge": layout.bridge,
@@ -125,7 +123,7 @@ class Containers:
         }
         plugins = [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}]
         network = {"cniVersion": "0.4.0", "name": layout.node, "plugins": plugins}
-        (folder / "10-kubelab.conflist").write_text(json.dumps(network, indent=1))
+        put(layout.folder / "cni.d" / "10-kubelab.conflist", json.dumps(network, indent=1))
 
     def _config(self) -> str:
         """Return the configuration. Without CAP_SYS_RESOURCE nobody may lower an out-of-memory score, so

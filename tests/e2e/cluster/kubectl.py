@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+_FORWARDED: Final = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 
 
 class KubectlError(Exception):
@@ -62,6 +66,26 @@ class Kubectl:
     def wait(self, condition: str, *names: str, seconds: int = 60) -> None:
         """Wait for a condition of objects, as `kubectl wait --for=<condition>` does."""
         self("wait", f"--for={condition}", f"--timeout={seconds}s", *names, seconds=seconds + 10.0)
+
+    @contextmanager
+    def forwarded(self, target: str, port: int) -> Iterator[str]:
+        """Give a local address that leads to one pod of a target, such as `service/listings`."""
+        command = [str(self.binary), f"--kubeconfig={self.kubeconfig}", *self.options]
+        with subprocess.Popen(
+            [*command, "port-forward", target, f":{port}"],
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            try:
+                assert process.stdout is not None
+                found = _FORWARDED.search(process.stdout.readline())
+                if found is None:
+                    process.terminate()
+                    raise KubectlError(process.communicate()[1].strip())
+                yield f"127.0.0.1:{found[1]}"
+            finally:
+                process.terminate()
 
 
 def _as_list(objects: tuple[Mapping[str, Any], ...]) -> str:

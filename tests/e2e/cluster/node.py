@@ -6,11 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from e2e.cluster.files import put
 from e2e.cluster.layout import DOMAIN
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from e2e.cluster.binaries import Binaries
     from e2e.cluster.kubectl import Kubectl
     from e2e.cluster.layout import Layout
@@ -28,7 +27,7 @@ class Node:
     def start(self) -> None:
         """Start both, without waiting for the node to be ready."""
         layout, folder = self.layout, self.layout.folder
-        kubelet = _write(folder / "kubelet.json", self._kubelet())
+        kubelet = put(folder / "kubelet.json", json.dumps(self._kubelet(), indent=1))
         self.processes.start(
             "kubelet",
             self.binaries["kubelet"],
@@ -39,7 +38,7 @@ class Node:
             f"--root-dir={folder / 'kubelet'}",
             f"--cert-dir={folder / 'kubelet-pki'}",
         )
-        proxy = _write(folder / "kube-proxy.json", self._proxy())
+        proxy = put(folder / "kube-proxy.json", json.dumps(self._proxy(), indent=1))
         self.processes.start("kube-proxy", self.binaries["kube-proxy"], f"--config={proxy}")
 
     def clean_up(self) -> None:
@@ -121,8 +120,3 @@ class Node:
             },
             "iptables": {"localhostNodePorts": False, "minSyncPeriod": "0.2s", "syncPeriod": "30s"},
         }
-
-
-def _write(file: Path, document: dict[str, Any]) -> Path:
-    file.write_text(json.dumps(document, indent=1))
-    return file
