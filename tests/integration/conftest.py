@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+
 from listings.app import App, open_app
 from listings.settings import Settings
 from listings.v1 import listings_pb2_grpc
