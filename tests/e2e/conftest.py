@@ -3,6 +3,7 @@
 cluster     a cluster that is up, whoever provides it: .kubectl, .kubeconfig, .load, .reach
 namespace   a namespace of the test's own, deleted after it
 images      references of what tests run, found by the cluster's pods: .service, .operator, .postgres, .redis
+    monitoring  the real Prometheus Operator with one Prometheus, which takes every monitor and rule it finds
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from e2e.cluster.archives import write_archive
+from e2e.cluster.binaries import Binaries
 from e2e.images import applications, servers
 from e2e.images.engine import open_engine
+from e2e.monitoring import Monitoring
+from e2e.monitoring import images as images_of_monitoring
 from e2e.providers.choice import choose
 
 if TYPE_CHECKING:
@@ -70,6 +74,18 @@ def images(cluster: Cluster, server_images: Images) -> Images:
         for application in (applications.SERVICE, applications.OPERATOR):
             cluster.load(applications.build(engine, application, target))
     return server_images
+
+
+@pytest.fixture(scope="session")
+def monitoring(cluster: Cluster) -> Iterator[Monitoring]:
+    if not cluster.pulls:
+        with _archive() as target:
+            for image in images_of_monitoring(Binaries.cached()):
+                cluster.load(write_archive(image, target))
+    monitoring = Monitoring(cluster)
+    monitoring.install()
+    yield monitoring
+    monitoring.remove()
 
 
 @contextmanager

@@ -53,5 +53,6 @@ def test_runs_under_a_number_on_a_read_only_root(cluster, namespace, images, ima
             "spec": {"restartPolicy": "Never", "containers": [container]},
         }
     )
-    kubectl.wait("jsonpath={.status.containerStatuses[0].state.terminated}", "pod/once")
-    assert kubectl.get("pod", "once")["status"]["phase"] == "Succeeded", kubectl("logs", "once")
+    ended = "{.status.containerStatuses[0].state.terminated.exitCode}"
+    kubectl.wait(f"jsonpath={ended}", "pod/once")
+    assert kubectl("get", "pod", "once", f"--output=jsonpath={ended}") == "0", kubectl("logs", "once")

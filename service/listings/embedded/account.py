@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _UNPRIVILEGED: Final = ("postgres", "_postgres", "nobody")
-_ROOTS_PLACES: Final = (Path("/var/lib"), Path(tempfile.gettempdir()))
+# Not tempfile.gettempdir(): it fails where nothing can be written, and every command imports this module.
+_ROOTS_PLACES: Final = (Path("/var/lib"), Path(os.environ.get("TMPDIR") or "/tmp"))  # noqa: S108 - a choice of two
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ HELM: Final = (
     Program("helm4", "helm.sh/helm/v4/cmd/helm", HELM_4),
 )
 
-_OPERATOR: Final = "github.com/prometheus-operator/prometheus-operator"
+OPERATOR_MODULE: Final = "github.com/prometheus-operator/prometheus-operator"
 _PROMETHEUS: Final = "github.com/prometheus/prometheus"
 _PROMETHEUS_VERSION: Final = "-s -w -X github.com/prometheus/common/version.Version="
 
@@ -108,7 +108,7 @@ def _prometheus(name: str) -> Program:
 
 def _operator(name: str, command: str) -> Program:
     flags = f"{_PROMETHEUS_VERSION}{PROMETHEUS_OPERATOR}"
-    return Program(name, f"{_OPERATOR}/cmd/{command}", PROMETHEUS_OPERATOR, "monitoring", flags)
+    return Program(name, f"{OPERATOR_MODULE}/cmd/{command}", PROMETHEUS_OPERATOR, "monitoring", flags)
 
 
 MONITORING: Final = (
