@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from listings.domain.errors import InvalidArgument
 from listings.domain.paging import newest_key, newest_position
 
-_MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - bounds are naive by contract
+_MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))
 
 
 @given(_MOMENTS, st.integers(1, 2**63 - 1))

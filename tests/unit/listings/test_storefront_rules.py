@@ -25,7 +25,7 @@ def storefront(**changes: Any) -> Storefront:
     counts = dict.fromkeys(
         ("reviews_count", "products_count", "sales_count", "views_count", "followers_count"), 3
     )
-    moment = datetime(2026, 11, 22, 23, 8, 30, 123456)  # noqa: DTZ001 - as the column gives it
+    moment = datetime(2026, 11, 22, 23, 8, 30, 123456)
     fixed = {
         "id": 5,
         "user_id": 7,

@@ -20,7 +20,7 @@ from listings.transport.render import json as render
             datetime(2026, 11, 22, 23, 8, 30, tzinfo=timezone(timedelta(hours=1))),
             "2026-11-22T22:08:30.000000Z",
         ),
-        (datetime(2026, 11, 22, 23, 8, 30), "2026-11-22T23:08:30.000000Z"),  # noqa: DTZ001 - columns have no zone
+        (datetime(2026, 11, 22, 23, 8, 30), "2026-11-22T23:08:30.000000Z"),
     ],
 )
 def test_moments_are_utc_with_a_fraction(moment, text):
