@@ -133,8 +133,9 @@ def _structural(schema: Schema, definitions: Schema) -> Schema:
     if "items" in schema:
         result["items"] = _structural(schema["items"], definitions)
     if result.get("x-kubernetes-int-or-string"):
-        # Kubernetes wants the type left out; the pattern holds for the text, the number is checked by its use.
+        # The one form in which Kubernetes takes two types; without it the pattern would not be checked.
         result.pop("type", None)
+        result["anyOf"] = [{"type": "integer"}, {"type": "string"}]
     if "default" in result:
         result["default"] = _whole(result["default"])
         if result["default"] in ([], None) or (result["default"] == {} and "properties" not in result):

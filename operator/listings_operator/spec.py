@@ -30,6 +30,7 @@ STOP_MARGIN_SECONDS: Final = 3
 
 _DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _DNS_NAME: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+_QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
 _LABEL_VALUE: Final = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 
 
@@ -76,7 +77,9 @@ Port = Annotated[int, Field(ge=1024, le=65535)]
 Quantity = Annotated[
     str,
     BeforeValidator(_text),
-    StringConstraints(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"),
+    StringConstraints(max_length=32, pattern=_QUANTITY),
+    # Behind another validator pydantic checks a pattern but leaves it out of the schema.
+    SchemaNote("pattern", _QUANTITY),
     _INT_OR_STRING,
 ]
 Interval = Annotated[str, StringConstraints(max_length=8, pattern=r"^[1-9][0-9]*(ms|s|m)$")]

@@ -103,8 +103,11 @@ def test_everything_is_described():
 
 def test_the_schema_is_structural_and_bounded():
     for path, schema in objects(spec_schema()):
-        assert not {"$ref", "anyOf", "oneOf", "allOf", "title"} & schema.keys(), path
-        assert "type" in schema or schema.get("x-kubernetes-int-or-string"), path
+        assert not {"$ref", "oneOf", "allOf", "title"} & schema.keys(), path
+        either = bool(schema.get("x-kubernetes-int-or-string"))
+        assert ("anyOf" in schema) is either, path
+        assert ("type" in schema) is not either, path
+        assert "pattern" in schema or not either, path
         if schema.get("type") == "array":
             assert "maxItems" in schema, path
         if "additionalProperties" in schema:
