@@ -24,7 +24,7 @@ class Schema:
     key: str
     """Image and database that this was found with."""
     version: int | None
-    target: int | None
+    target: int
     pending: tuple[str, ...] = ()
     pending_count: int = 0
     done: bool = False
@@ -104,11 +104,6 @@ class Attempt:
     error: Error | None = None
     """What went wrong last."""
 
-    @property
-    def over(self) -> bool:
-        """Whether this attempt has failed and its result is in the ledger."""
-        return self.given_up or self.not_before is not None
-
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -151,7 +146,7 @@ def read_ledger(status: Mapping[str, Any]) -> Ledger:
         schema=Schema(
             key=schema["key"],
             version=schema.get("version"),
-            target=schema.get("target"),
+            target=schema["target"],
             pending=tuple(schema.get("pending", ())),
             pending_count=schema.get("pendingCount", 0),
             done=schema.get("done", False),

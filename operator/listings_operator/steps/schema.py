@@ -64,7 +64,7 @@ def look_at_schema(look: Look) -> Outcome:
     served = next((item for item in ledger.revisions if item.image == image and _serves(look, item)), None)
 
     def accept(job: JobSeen) -> Error | None:
-        if job.report is not None and job.report.ok:
+        if job.report is not None and job.report.ok and job.report.target is not None:
             return None
         if served is not None and _unknown_to_image(job):
             return None
@@ -78,6 +78,7 @@ def look_at_schema(look: Look) -> Outcome:
     if not report.ok:
         assert served is not None
         return _open_again(look, served)
+    assert report.target is not None
     schema = Schema(
         key=target.schema_key,
         version=report.version,
@@ -188,6 +189,7 @@ def _wait_for_people(look: Look, schema: Schema) -> Verdict:
 def _open_again(look: Look, served: Revision) -> Outcome:
     """The image is older than the schema, and ran on it, or on the one it was migrated from, without harm."""
     assert look.ledger.schema is not None
+    assert served.schema is not None
     schema = Schema(
         key=look.desired.target.schema_key,
         version=look.ledger.schema.version,
@@ -205,11 +207,9 @@ def _serves(look: Look, revision: Revision) -> bool:
     return look.ledger.served is not None and look.ledger.served.holds(revision.schema)
 
 
-def _served_as_found(look: Look, schema: Schema) -> Served | None:
+def _served_as_found(look: Look, schema: Schema) -> Served:
     """The window when nothing was pending: as it was, unless somebody else has moved the schema."""
     before, served = look.ledger.schema, look.ledger.served
-    if schema.target is None:
-        return served
     if (
         before is not None
         and before.version == schema.version
@@ -220,10 +220,8 @@ def _served_as_found(look: Look, schema: Schema) -> Served | None:
     return Served(schema.target, schema.target)
 
 
-def _served_after_migration(look: Look, schema: Schema) -> Served | None:
+def _served_after_migration(look: Look, schema: Schema) -> Served:
     """The window after a migration: what the one before it ended at went on being served, and nothing older."""
-    if schema.target is None:
-        return None
     served = look.ledger.served
     return Served(min(served.newest, schema.target) if served else schema.target, schema.target)
 

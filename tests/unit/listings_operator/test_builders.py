@@ -284,3 +284,14 @@ def test_names_of_files_that_do_not_fit_stay_apart():
     one, two = names.of_file("shop", "rules", long + "1"), names.of_file("shop", "rules", long + "2")
     assert one != two
     assert max(len(one), len(two)) <= names.LONGEST_NAME
+
+
+def test_what_is_switched_off_is_not_made():
+    observability = {
+        "serviceMonitor": {"enabled": False},
+        "rules": {"mode": "Off"},
+        "dashboards": {"enabled": False},
+    }
+    spec = spec_with(observability=observability, podDisruptionBudget={"enabled": False})
+    state = state_of(spec, assets=ASSETS, apis=Apis(prometheus_rules=True, service_monitors=True))
+    assert (state.around, state.observability) == ((), ())

@@ -20,6 +20,7 @@ from listings_operator.observed import (
     Observed,
     PodTrouble,
     Problem,
+    Report,
     Task,
     Trouble,
 )
@@ -410,3 +411,92 @@ def test_an_unchanged_world_gives_an_unchanged_status():
     assert world.status == before
     assert world.status["managedObjectsCount"] == len(world.status["managedObjects"])
     assert {"kind": "Deployment", "name": OWNER.name} in world.status["managedObjects"]
+
+
+def test_on_the_way_back_it_says_so_until_the_old_pods_are_there():
+    world = ready()
+    world.version, world.faults.crashes = 2, {2}
+    while not (world.plans[-1].ledger.failed and world.running_version == 1):
+        for name in world.unfinished():
+            world.run_job(name)
+        world.pods_ready = True
+        world.look()
+    assert not world.pods_ready
+    decision = world.look()
+    assert (decision.phase, decision.reason) == (Phase.ROLLING_BACK, "RollingBack")
+    assert condition(decision, "Progressing").status == "True"
+    assert condition(decision, "Stalled").status == "True"
+
+
+def test_another_spec_ends_a_rollback():
+    world = ready()
+    world.version, world.faults.crashes = 2, {2}
+    world.settle()
+    world.fields["timeouts"] = {"preset": "tight"}
+    world.faults.crashes = set()
+    assert world.settle().reason == "Ready"
+    assert world.running_version == 2
+    assert world.plans[-1].ledger.failed is None
+
+
+def test_new_secrets_that_break_pods_have_no_revision_to_go_back_to():
+    world = ready()
+    world.secret, world.faults.crashes = 2, {1}
+    decision = world.settle()
+    assert decision.phase is Phase.FAILED
+    assert "look at what its Secrets say" in decision.message
+
+
+def test_pods_that_come_up_slowly_are_counted():
+    world = World()
+    while world.deployment is None:
+        for name in world.unfinished():
+            world.run_job(name)
+        world.look()
+    decision = world.look()
+    assert decision.reason == "RolloutRunning"
+    assert "1 of 2 pods are new, 2 available" in decision.message
+
+
+def finished(task, report, state=JobState.SUCCEEDED):
+    """The world at the moment when a Job of a task has ended with a report of our choice."""
+    world = World(fields={"seed": "demo"})
+    while not any(job.task is task for job in world.jobs.values()):
+        for name in world.unfinished():
+            world.run_job(name)
+        world.look()
+    [name] = world.unfinished()
+    world.jobs[name] = replace(world.jobs[name], state=state, report=report, words="" if report else "Killed")
+    return world.look()
+
+
+def test_a_migration_that_ended_elsewhere_opens_nothing():
+    decision = finished(Task.MIGRATE, Report(ok=True, version=7, target=1))
+    assert decision.reason == "MigrationIncomplete"
+    assert not decision.ledger.schema.done
+
+
+def test_a_plan_that_does_not_say_where_to_go_opens_nothing():
+    decision = finished(Task.PLAN, Report(ok=True, version=7))
+    assert decision.reason == "PlanFailed"
+    assert decision.ledger.schema is None
+
+
+def test_demo_data_that_does_not_load_says_how_to_go_without():
+    decision = finished(Task.SEED, None, JobState.FAILED)
+    assert decision.reason == "SeedFailed"
+    assert "Killed" in decision.message
+    assert "spec.seed: none" in decision.message
+
+
+def test_without_an_autoscaler_s_word_the_number_of_pods_is_left_to_it():
+    world = ready(autoscaling={})
+    assert ("Deployment", Concern.SCALE) not in applied(world.look())
+
+
+def test_what_was_managed_stays_told_while_suspended():
+    world = ready()
+    managed = world.status["managedObjects"]
+    world.fields["suspend"] = True
+    assert world.look().phase is Phase.SUSPENDED
+    assert world.status["managedObjects"] == managed

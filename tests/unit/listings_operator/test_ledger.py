@@ -28,7 +28,7 @@ schemas = st.builds(
     Schema,
     texts,
     versions,
-    versions,
+    st.integers(0, 99),
     st.lists(texts, max_size=20).map(tuple),
     st.integers(0, 99),
     st.booleans(),
