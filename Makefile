@@ -21,7 +21,7 @@ NODE_READY := node_modules/.ready
 ##@ Begin
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 
 .PHONY: setup
@@ -57,6 +57,22 @@ test: $(READY) ## Run unit, consistency and integration tests in parallel, with 
 .PHONY: test-operator
 test-operator: $(READY) ## Run the operator's tests against a real Kubernetes API server (needs Go and root)
 	@$(BIN)/python -m pytest -q -n0 $(NEEDS_KUBERNETES) $(ARGS)
+
+.PHONY: e2e
+e2e: $(READY) ## Run the e2e tests on the first cluster to be had: local, kind or an existing one
+	@$(BIN)/python -m pytest -q -n 0 -o timeout=900 --durations=10 tests/e2e $(ARGS)
+
+.PHONY: e2e-binaries
+e2e-binaries: $(READY) ## Build the programs of the local cluster once (needs Go; about 10 minutes)
+	@PYTHONPATH=tests $(BIN)/python -m e2e.cluster build $(ARGS)
+
+.PHONY: cluster-up
+cluster-up: $(READY) ## Start the local cluster; prints the line that a shell evaluates to use it
+	@PYTHONPATH=tests $(BIN)/python -m e2e.cluster up
+
+.PHONY: cluster-down
+cluster-down: $(READY) ## Stop it, and undo what it did to the machine
+	@PYTHONPATH=tests $(BIN)/python -m e2e.cluster down
 
 .PHONY: lint
 lint: $(READY) ## Check style and formatting

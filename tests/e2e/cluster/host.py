@@ -80,7 +80,7 @@ class Host:
 
     def restore(self) -> None:
         """Undo everything `prepare` did and everything the cluster's own programs left."""
-        self._unmount()
+        unmount_below(self.layout.folder)
         for rule in self._forward_rules():
             while _filter_has(rule):
                 run("iptables", "-w", "-D", "FORWARD", *rule)
@@ -123,13 +123,14 @@ class Host:
                 if (group / name).exists() and not (group / name).read_text().strip():
                     (group / name).write_text((root / name).read_text())
 
-    def _unmount(self) -> None:
-        ours = _mounts_under(self.layout.folder)
-        for place in sorted(ours, key=len, reverse=True):  # deepest first
-            run("umount", "-l", place, check=False)
-        left = _mounts_under(self.layout.folder)
-        if left:
-            raise ClusterError(f"still mounted, so nothing is deleted: {', '.join(left[:3])}")
+
+def unmount_below(folder: Path) -> None:
+    """Take away every mount below a folder, so that it can be deleted; raise ClusterError when one stays."""
+    for place in sorted(_mounts_below(folder), key=len, reverse=True):  # deepest first
+        run("umount", "-l", place, check=False)
+    left = _mounts_below(folder)
+    if left:
+        raise ClusterError(f"still mounted, so nothing is deleted: {', '.join(left[:3])}")
 
 
 def _kernel(setting: str) -> Path:
@@ -171,7 +172,7 @@ def _remove_tree_of_cgroups(group: Path) -> None:
             Path(folder).rmdir()
 
 
-def _mounts_under(folder: Path) -> list[str]:
+def _mounts_below(folder: Path) -> list[str]:
     places = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
     decoded = (place.encode().decode("unicode_escape") for place in places)
     return [place for place in decoded if place.startswith(f"{folder}/")]

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from e2e.cluster.binaries import cache_folder
+from e2e.cluster.host import unmount_below
 from e2e.cluster.processes import ClusterError, Processes, environment_path
 
 if TYPE_CHECKING:
@@ -94,3 +95,4 @@ def open_engine() -> Iterator[Engine]:
             yield ours
         finally:
             processes.stop("dockerd")
+            unmount_below(Path(folder))  # it leaves the network namespace that builds shared
