@@ -118,9 +118,10 @@ def fails(folder: Path, *arguments: str, **environ: str) -> str:
 
 
 def test_taken_port_is_named_with_its_holder_and_the_way_out(short_folder: Path):
+    grpc_port, _ = free_ports()  # somebody may be serving at the default one
     with socket.create_server(("127.0.0.1", 0)) as taker:
         port = taker.getsockname()[1]
-        said = fails(short_folder / "data", "--http-port", str(port))
+        said = fails(short_folder / "data", "--grpc-port", str(grpc_port), "--http-port", str(port))
 
     assert f"Port {port} is taken by" in said
     assert f"(pid {os.getpid()})" in said
