@@ -41,6 +41,7 @@ $(RUNNABLE): uv.lock pyproject.toml
 
 define make-venv
 @test "$(PYTHON)" != none || { echo "Python 3.11 or newer is needed; none is on PATH. Name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
+@echo "Building .venv from uv.lock: takes a moment, longer the first time ..."
 @test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "This Python has no venv (Debian: apt-get install python3-venv)."; rm -rf .venv; exit 1; }
 @test "$$($(BIN)/uv --version 2>/dev/null | cut -d' ' -f2)" = $(UV_VERSION) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 endef

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
+from listings import __version__
 from listings.cli import about, call, config, demo, dev, doctor, ledger, migrate, serve, smoke, transfer
 
 _RUN: Final = "Run"
@@ -23,6 +24,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"listings {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_say_version, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Take what stands before the command."""
+
+
 app.command("dev", rich_help_panel=_RUN)(dev.dev)
 app.command("serve", rich_help_panel=_RUN)(serve.serve)
 app.command("healthcheck", rich_help_panel=_RUN)(about.healthcheck)

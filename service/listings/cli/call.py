@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from listings.cli.complaints import complain
+from listings.cli.tables import table_console
 from listings.client import CallError, SyncListingsClient
 from listings.client.calls import SERVICE, UnknownMethod, method_named, request_type
 from listings.client.methods import READS, SyncMethods
@@ -82,12 +83,16 @@ def call(
     if show_list:
         _list_fields(found)
         return
-    message = _parsed(found, sys.stdin.read() if request == "-" else request)
+    given = sys.stdin.read() if request == "-" else request
+    message = _parsed(found, given)
     try:
         with SyncListingsClient(address, token=token, user_id=user, deadline=deadline) as client:
             answer = client.call(found.name, message)
     except CallError as error:
-        raise _explained(error, address) from None
+        ending = _explained(error, address)
+        if error.code is grpc.StatusCode.INVALID_ARGUMENT and not json.loads(given):
+            typer.echo(f"  The fields it takes: listings call {found.name} --list", err=True)
+        raise ending from None
     _print(answer, as_json=as_json or not sys.stdout.isatty())
 
 
@@ -176,10 +181,12 @@ def _print(answer: Message, *, as_json: bool) -> None:
 
 def _list_methods() -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
     for method in SERVICE.methods:
         style = "" if method.name in READS else "yellow"
         table.add_row(Text(method.name, style=style), _summary(method.name))
-    Console(highlight=False).print(table)
+    table_console().print(table)
     Console(highlight=False).print(
         "\n[yellow]Yellow[/] ones write. The fields of one: listings call GetListing --list"
     )

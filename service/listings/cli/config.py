@@ -8,11 +8,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import typer
 from pydantic import SecretStr
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from listings.cli.complaints import configuration_or_exit
+from listings.cli.tables import table_console
 from listings.environment import KEYS, OLD_PREFIX, PREFIX, group_fields
 
 if TYPE_CHECKING:
@@ -36,10 +36,11 @@ def config(
             json.dumps({"settings": rows, "warnings": configuration.warnings}, indent=2, ensure_ascii=False)
         )
         return
-    console = Console(highlight=False)
+    console = table_console()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("Variable", "Value", "Source"):
-        table.add_column(title, overflow="fold")
+    table.add_column("Variable", no_wrap=True)  # names are there to be copied
+    table.add_column("Value", overflow="fold")
+    table.add_column("Source", no_wrap=True)
     for row in rows:
         given = row["source"] != "default"
         value = (

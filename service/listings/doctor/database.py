@@ -133,7 +133,7 @@ def _explain(error: Exception) -> tuple[str, str, str]:
             return (
                 "DATABASE_UNREACHABLE",
                 "Nobody listens at the database's address",
-                "Start PostgreSQL, or correct LISTINGS_DATABASE_URL. To just try the service: listings dev",
+                "Start PostgreSQL, or correct LISTINGS_DATABASE_URL. (`listings dev` starts one of its own.)",
             )
         case FileNotFoundError():
             return (

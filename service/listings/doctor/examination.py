@@ -24,7 +24,7 @@ async def examine(environ: Mapping[str, str], *, production: bool = False) -> Re
     if configuration is None:
         return report  # whatever else is wrong would be wrong about the wrong things
     settings = configuration.settings
-    check_ports(report, settings.server)
+    await check_ports(report, settings.server)
     check_keys(report, settings.auth)
     await asyncio.gather(
         check_database(report, settings.database, production=production),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
+from listings import __version__
 from listings.cli import app
 from listings.demo.load import load_demo
 from listings.transport.table import declared_methods
@@ -62,6 +63,7 @@ def test_every_command_explains_itself(command: str):
 def test_version():
     assert json.loads(run("version", "--json").output).keys() >= {"listings", "schema", "python"}
     assert "schema" in run("version").output
+    assert run("--version").output == f"listings {__version__}\n"
 
 
 # --- call ---
@@ -87,6 +89,13 @@ async def test_refusal_names_status_reason_and_field(service: Any):
     assert result.exit_code == 1
     for word in ("INVALID_ARGUMENT", "id:", "reason", "request id"):
         assert word in result.stderr
+    assert "--list" not in result.stderr
+
+
+async def test_refusal_of_an_empty_request_says_where_the_fields_are(service: Any):
+    result = await call(service, "GetListing")
+
+    assert "listings call GetListing --list" in result.stderr
 
 
 def test_nobody_there_names_the_remedy():
@@ -122,6 +131,8 @@ def test_list_shows_every_method_with_a_line():
 
     assert all(method in said for method in declared_methods())
     assert "Returns one undeleted listing" in said
+    lines = [line for line in said.splitlines() if line.split(" ")[0] in declared_methods()]
+    assert len(lines) == len(declared_methods()) == len(said.strip().splitlines()) - 2, "a line each"
 
 
 def test_list_of_a_method_shows_its_fields():
@@ -150,6 +161,13 @@ def test_config_names_values_and_sources_and_masks_secrets():
     assert rows["LISTINGS_GRPC_HOST"]["source"] == "old key SVETULISTINGS_GRPC_HOST"
     assert rows["LISTINGS_GRPC_PORT"] == {**rows["LISTINGS_GRPC_PORT"], "value": 50053, "source": "default"}
     assert "is an old name" in said
+
+
+def test_config_in_a_pipe_has_a_line_for_each_setting():
+    said = run("config", COLUMNS="80").output.splitlines()
+    rows = json.loads(run("config", "--json").output)["settings"]
+
+    assert [line.split()[0] for line in said[1:]] == [row["variable"] for row in rows]
 
 
 def test_config_with_bad_values_names_each_and_ends_with_2():

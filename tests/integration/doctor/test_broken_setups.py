@@ -6,7 +6,8 @@ import asyncio
 import socket
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -373,6 +374,37 @@ async def test_port_is_taken(shared_dsn: str):
     taken = next(finding for finding in report.findings if finding.code == "PORT_TAKEN")
     assert "pid" in taken.what, "it says by whom"
     assert "LISTINGS_GRPC_PORT=" in taken.fix
+
+
+async def test_port_held_by_the_service_itself_is_no_error(service: Any):
+    """As in a pod: `listings doctor` is called beside the service."""
+    ports = {"LISTINGS_GRPC_PORT": service.app.grpc_port, "LISTINGS_HTTP_PORT": service.app.http_port}
+    report = await examine(
+        {"LISTINGS_DATABASE_URL": service.dsn, **{key: str(port) for key, port in ports.items()}}
+    )
+
+    served = [finding for finding in report.findings if finding.code == "PORT_SERVED"]
+    assert [finding.severity for finding in served] == [Severity.INFO, Severity.INFO]
+    assert report.worst is Severity.INFO
+
+
+async def test_port_held_by_another_web_server_is_taken(shared_dsn: str):
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'["healthy"]')
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
+        serving = asyncio.get_running_loop().run_in_executor(None, other.serve_forever)
+        try:
+            found = await codes(shared_dsn, LISTINGS_HTTP_PORT=str(other.server_port))
+        finally:
+            await asyncio.to_thread(other.shutdown)
+            await serving
+
+    assert "PORT_TAKEN" in found
+    assert "PORT_SERVED" not in found
 
 
 async def test_both_ports_are_one(shared_dsn: str):

@@ -118,6 +118,12 @@ async def test_a_body_that_is_not_our_json_is_refused(rest, content, reason):
     assert answer.json()["reason"] == reason
 
 
+async def test_a_body_that_is_no_object_is_told_so_in_terms_of_json(rest):
+    answer = await rest.http.post("/api/v1/listings", json=["title"])
+
+    assert answer.json()["error"] == "body should be a JSON object"
+
+
 @pytest.mark.parametrize("price", ["NaN", "Infinity", "-Infinity", "1e999"])
 async def test_prices_that_are_no_numbers_name_the_price(rest, price):
     body = json.dumps(GOOD).replace("125.5", price)

@@ -35,6 +35,12 @@ _HTTP_REASONS: Final = {
     415: "CONTENT_TYPE",
     431: "HEAD_TOO_LARGE",
 }
+# Where Pydantic speaks of its own types; callers send JSON.
+_PLAIN: Final = {
+    "missing": "is required",
+    "dict_type": "should be a JSON object",
+    "model_attributes_type": "should be a JSON object",
+}
 # Refused before the body was read to its end: the connection is of no further use.
 _UNREAD: Final = frozenset({408, 413})
 _SERVER_ERROR: Final = 500
@@ -92,7 +98,7 @@ def _violations(found: Any) -> Iterator[FieldViolation]:
         for part in path:
             field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else part
         text = str(problem["msg"])
-        text = "is required" if problem["type"] == "missing" else text.removeprefix("Input ")
+        text = _PLAIN.get(problem["type"]) or text.removeprefix("Input ")
         yield FieldViolation(field or str(problem["loc"][0]), text[:1].lower() + text[1:])
 
 
