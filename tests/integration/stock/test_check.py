@@ -68,16 +68,14 @@ class TestValidation:
             await check(service, [])
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
-    @pytest.mark.parametrize("product_id", [0, -1], ids=["zero", "negative"])
-    async def test_an_impossible_product_is_refused(self, service, shop, product_id):
+    async def test_an_impossible_product_is_refused(self, service, shop):
         with pytest.raises(grpc.aio.AioRpcError, match="invalid product_id") as refused:
-            await check(service, [pb.StockItem(product_id=product_id, quantity=1)])
+            await check(service, [pb.StockItem(product_id=0, quantity=1)])
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
-    @pytest.mark.parametrize("quantity", [0, -5], ids=["zero", "negative"])
-    async def test_an_impossible_quantity_is_refused(self, service, shop, quantity):
+    async def test_an_impossible_quantity_is_refused(self, service, shop):
         with pytest.raises(grpc.aio.AioRpcError, match="quantity must be positive") as refused:
-            await check(service, shop.lines(plenty=quantity))
+            await check(service, shop.lines(plenty=0))
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 

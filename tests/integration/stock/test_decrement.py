@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from listings.v1 import listings_pb2 as pb
 
 SHOP = "decrement_stock"
@@ -99,22 +97,11 @@ class TestErrors:
         short = await take(service, shop.lines(large=1))
         assert f"insufficient stock for variant {shop.variants['large'][1]}: have 0, need 1" in short.error
 
-    @pytest.mark.parametrize(
-        ("items", "text"),
-        [
-            ([], "no items"),
-            ([(0, 1)], "invalid product_id"),
-            ([(-3, 1)], "invalid product_id"),
-            ([(8000, 0)], "quantity must be positive"),
-            ([(8000, -1)], "quantity must be positive"),
-            ([(8000, 1)] * 1001, "too many items"),
-        ],
-        ids=["none", "product-zero", "product-negative", "zero", "negative", "too-many"],
-    )
-    async def test_a_request_that_cannot_be_is_refused_inside_the_answer(self, service, shop, items, text):
-        answer = await take(service, [pb.StockItem(product_id=p, quantity=q) for p, q in items])
+    async def test_a_request_that_cannot_be_is_refused_inside_the_answer(self, service, shop):
+        answer = await take(service, [shop.line("plenty", 1), shop.line("few", 0), pb.StockItem(quantity=1)])
         assert not answer.success
-        assert text in answer.error
+        assert "quantity must be positive" in answer.error
+        assert "invalid product_id" in answer.error
         assert await shop.movements() == []
 
     async def test_an_order_that_contradicts_its_first_attempt_is_refused(self, service, shop):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 
-import pytest
-
 from listings.v1 import listings_pb2 as pb
 
 SHOP = "rollback_stock"
@@ -87,22 +85,17 @@ class TestOnce:
 
 
 class TestErrors:
-    @pytest.mark.parametrize("order_id", [None, "", "  "], ids=["absent", "empty", "blank"])
-    async def test_without_an_order_it_is_refused(self, service, shop, order_id):
-        answer = await give(service, shop.lines(plenty=1), order_id)
+    async def test_without_an_order_it_is_refused(self, service, shop):
+        answer = await give(service, shop.lines(plenty=1), None)
         assert not answer.success
         assert answer.error == "order_id is required for idempotency protection"
         assert await shop.movements() == []
 
-    @pytest.mark.parametrize(
-        ("items", "text"),
-        [([], "no items"), ([(0, 1)], "invalid product_id"), ([(8000, 0)], "quantity must be positive")],
-        ids=["none", "product", "quantity"],
-    )
-    async def test_a_request_that_cannot_be_is_refused_inside_the_answer(self, service, shop, items, text):
-        answer = await give(service, [pb.StockItem(product_id=p, quantity=q) for p, q in items])
+    async def test_a_request_that_cannot_be_is_refused_inside_the_answer(self, service, shop):
+        answer = await give(service, [shop.line("plenty", 1), shop.line("second", 0)])
         assert not answer.success
-        assert text in answer.error
+        assert "quantity must be positive" in answer.error
+        assert await shop.movements() == []
 
     async def test_bad_items_fail_alone(self, service, shop):
         await take(service, shop.lines(plenty=1, second=2), "order")
