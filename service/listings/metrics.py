@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 import listings
+from listings.top_counts import TopCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -343,11 +344,28 @@ class CatalogMetrics:
         self._purged.inc(count)
 
 
+class ViewMetrics(Collector):
+    """Views by product, for those that are viewed most; the rest is `other`."""
+
+    MOST_PRODUCTS: Final = 50
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.counts = TopCounts(self.MOST_PRODUCTS)
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """The family as it is now; called by each scrape."""
+        views = CounterMetricFamily(
+            "listings_inventory_product_views", "Product views counted.", labels=["product_id"]
+        )
+        for product_id, count in dict(self.counts.top).items():
+            views.add_metric([str(product_id)], count)
+        views.add_metric(["other"], self.counts.other)
+        yield views
+
+
 class StockMetrics:
     """What happens to stock, and to its ledger."""
-
-    # Products with a label of their own: the first ones that are viewed; the rest is `other`.
-    MOST_PRODUCTS: Final = 50
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
@@ -380,9 +398,7 @@ class StockMetrics:
             "Items given back for orders that this service never saw taking any.",
             registry=registry,
         )
-        self._views = Counter(
-            "listings_inventory_product_views", "Product views counted.", ["product_id"], registry=registry
-        )
+        self._views = ViewMetrics(registry)
         self._view_errors = Counter(
             "listings_inventory_product_views_errors", "Product views not counted.", registry=registry
         )
@@ -391,7 +407,6 @@ class StockMetrics:
             "Products and variants whose stock is not the sum of their movements, at the last check.",
             registry=registry,
         )
-        self._viewed: set[int] = set()
         self._children: dict[tuple[str, str], Counter] = {}
         for operation in ("decrement", "rollback", "in", "out", "adjustment"):
             for status in ("first", "replayed", "conflict", "refused"):
@@ -427,12 +442,7 @@ class StockMetrics:
 
     def viewed(self, product_id: int, views: int) -> None:
         """A product was viewed."""
-        if product_id not in self._viewed:
-            if len(self._viewed) >= self.MOST_PRODUCTS:
-                self._views.labels("other").inc(views)
-                return
-            self._viewed.add(product_id)
-        self._views.labels(str(product_id)).inc(views)
+        self._views.counts.add(product_id, views)
 
     def not_viewed(self) -> None:
         """A view was for no product."""

@@ -57,7 +57,7 @@ async def test_orders_that_arrive_together_share_their_commits(service, shop):
     assert counted(service, "listings_stock_batch_requests_count") < 25
 
 
-async def test_views_have_a_label_for_few_products_and_other_for_the_rest(service, shop):
+async def test_views_are_labelled_for_50_products_and_other_for_the_rest(service, shop):
     for _ in range(2):
         for name in (*(f"load_{n}" for n in range(1, 51)), "plenty"):
             await service.stub.IncrementProductViews(pb.IncrementProductViewsRequest(product_id=shop[name]))
