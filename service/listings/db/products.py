@@ -238,7 +238,10 @@ class ProductRows:
         await enqueue(session, ids, Operation.DELETE)
 
     async def remove(self, session: Session, ids: Sequence[int]) -> None:
-        """Remove locked products with all that belongs to them; the ledger keeps where their stock went."""
+        """Remove locked products with all that belongs to them, and queue their removal from the index.
+
+        The ledger keeps where their stock went.
+        """
         variants = await session.fetch(_REMOVE_VARIANTS, ids)
         products = await session.fetch(_REMOVE, ids)
         gone = [(row["product_id"], row["id"], row["stock_quantity"]) for row in variants]
@@ -251,6 +254,7 @@ class ProductRows:
                 if stock > 0
             ],
         )
+        await enqueue(session, ids, Operation.DELETE)
 
 
 def product_of(row: Record) -> Product:

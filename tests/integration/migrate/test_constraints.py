@@ -99,7 +99,6 @@ VIOLATIONS: Final[dict[str, str]] = {
     "listing_search_listing_id_fkey": "INSERT INTO listing_search VALUES (999, 1, NULL, 1, now(), 'c2c', '', '{}')",
     # indexing queue
     "indexing_queue_pkey": "INSERT INTO indexing_queue (id, listing_id, operation) VALUES (1, 2, 'index')",
-    "indexing_queue_listing_id_fkey": "INSERT INTO indexing_queue (listing_id, operation) VALUES (999, 'index')",
     "indexing_queue_operation_check": "INSERT INTO indexing_queue (listing_id, operation) VALUES (2, 'drop')",
     "indexing_queue_status_check": "UPDATE indexing_queue SET status = 'lost'",
     "idx_indexing_queue_listing_id_pending": _again("indexing_queue", "listing_id, operation"),

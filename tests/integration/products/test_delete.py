@@ -111,6 +111,7 @@ async def test_ids_below_one_are_refused(shop, product, field):
         await shop.delete(**{"product_id": product.id, field: 0})
 
 
-async def test_a_deletion_is_queued_in_place_of_what_waited(shop, product):
-    await shop.delete(product.id)
+@pytest.mark.parametrize("hard", [False, True])
+async def test_a_deletion_is_queued_in_place_of_what_waited(shop, product, hard):
+    await shop.delete(product.id, hard_delete=hard)
     assert await shop.queued(product.id) == ["delete"]
