@@ -26,6 +26,7 @@ from listings.db.indexing import IndexingRows
 from listings.db.inventory import InventoryRows
 from listings.db.listing_variants import ListingVariantRows
 from listings.db.listings import ListingRows
+from listings.db.observation import ObservationRows
 from listings.db.products import ProductRows
 from listings.db.reindex import ReindexRows
 from listings.db.stock import StockRows
@@ -33,6 +34,8 @@ from listings.db.storefronts import StorefrontRows
 from listings.db.variants import VariantRows
 from listings.health import Health, RecentErrors
 from listings.metrics import Metrics
+from listings.migrate.files import load as load_migrations
+from listings.runtime import watched
 from listings.search.postgres import PostgresSearch
 from listings.tracing import open_tracer
 from listings.transport.grpc.bulk import ProductBulkHandlers
@@ -52,7 +55,7 @@ from listings.transport.grpc.variants import VariantHandlers
 from listings.transport.guard import Guard
 from listings.transport.identity import TokenVerifier
 from listings.transport.limits import Limiter
-from listings.transport.policy import POLICIES
+from listings.transport.policy import POLICIES, LimitBy
 from listings.transport.rest.application import RestUseCases, rest_application
 from listings.transport.rest.route import Edge
 from listings.transport.rest.server import HttpServer
@@ -64,6 +67,7 @@ from listings.usecases.images import Images
 from listings.usecases.inventory import Inventory, LedgerWatch
 from listings.usecases.listing_variants import ListingVariants
 from listings.usecases.listings import Listings
+from listings.usecases.observation import CatalogWatch, LowStock, QueueWatch
 from listings.usecases.product_bulk import ProductBulk
 from listings.usecases.products import Products
 from listings.usecases.reindex import Reindexing
@@ -73,11 +77,14 @@ from listings.usecases.storefronts import Storefronts
 from listings.usecases.variants import Variants
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 
     from listings.settings import MaintenanceSettings, Settings
 
 log = structlog.get_logger(__name__)
+
+# The pause between rounds, one round, and its name.
+Round = tuple[float, "Callable[[], Awaitable[int]]", str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,17 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     Raises Unavailable when PostgreSQL cannot be reached, RuntimeError when a port is taken.
     """
     async with AsyncExitStack() as stack:
-        metrics = Metrics({policy.path: policy.statuses for policy in POLICIES.values()})
+        metrics = Metrics(
+            {policy.path: policy.statuses for policy in POLICIES.values()},
+            limited=[
+                (policy.path, kind)
+                for policy in POLICIES.values()
+                if policy.limit is not None
+                for kind in dict.fromkeys((LimitBy.IP.value, policy.limit.by.value))
+            ],
+        )
+        metrics.schema.expects((await asyncio.to_thread(load_migrations)).latest)
+        await stack.enter_async_context(watched(metrics.runtime))
 
         tracer = await stack.enter_async_context(open_tracer(settings))
         connections = Connections(settings.database, metrics.database, tracer)
@@ -150,17 +167,20 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         else:
             bus = redis = RedisBus(settings.redis, address)
             stack.push_async_callback(bus.close)
-        invalidations = Invalidations(cache, bus)
+        invalidations = Invalidations(cache, bus, metrics.bus)
         if cache.enabled:  # without answers of its own a process only tells the others
             await stack.enter_async_context(_background(invalidations.run()))
 
         index = PostgresSearch(connections)
         await index.open()
+        metrics.search.degraded(is_degraded=index.notice != "ok")
 
         listing_rows = ListingRows(connections)
         product_rows = ProductRows(connections)
         stock_rows = StockRows(connections, refuse_unseen=settings.stock.rollback_unseen == "refuse")
-        engine = StockEngine(stock_rows, invalidations, metrics.stock)
+        observed = ObservationRows(connections)
+        low_stock = LowStock(observed, metrics.inventory)
+        engine = StockEngine(stock_rows, invalidations, metrics.stock, low_stock.sold)
         use_cases = UseCases(
             categories=Categories(CategoryRows(connections), cache, metrics.cache),
             favorites=Favorites(FavoriteRows(connections), invalidations),
@@ -169,18 +189,23 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 connections, ListingVariantRows(connections), listing_rows, invalidations
             ),
             inventory=Inventory(InventoryRows(connections), engine, metrics.stock),
-            reindexing=Reindexing(ReindexRows(connections)),
+            reindexing=Reindexing(ReindexRows(connections), metrics.queue),
             storefronts=Storefronts(StorefrontRows(connections)),
             listings=Listings(connections, listing_rows, cache, invalidations, metrics.catalog),
             products=Products(connections, product_rows, invalidations, metrics.catalog),
             product_bulk=ProductBulk(connections, product_rows, invalidations, metrics.catalog),
             variants=Variants(connections, VariantRows(connections), invalidations),
-            search=Search(index, cache, metrics.catalog),
+            search=Search(index, cache, metrics.catalog, metrics.search),
             stock=Stock(stock_rows, engine, invalidations, metrics.stock),
         )
 
-        for work in _maintenance(settings.maintenance, connections, listing_rows, invalidations, metrics):
-            await stack.enter_async_context(_background(work))
+        rounds = [
+            *_maintenance(settings.maintenance, connections, listing_rows, invalidations, metrics),
+            *_looks(settings.maintenance, observed, low_stock, metrics),
+        ]
+        for seconds, work, name in rounds:
+            repeated = every(seconds, work, name=name, metrics=metrics.maintenance, errors=metrics.errors)
+            await stack.enter_async_context(_background(repeated))
 
         auth = settings.auth
         verifier = TokenVerifier(auth) if auth.enabled or auth.rest_writes else None
@@ -204,7 +229,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 StockHandlers(use_cases.stock).methods(),
             ]
         )
-        errors = RecentErrors()
+        errors = RecentErrors(metrics.errors)
         grpc = GrpcServer(
             settings.server,
             settings.timeouts,
@@ -212,10 +237,17 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             metrics.calls,
             guard,
             tracer=tracer,
-            unforeseen=errors.add,
+            unforeseen=errors.of("grpc"),
         )
         stopping = asyncio.Event()
-        health = Health(connections, redis, stopping, errors, search=lambda: index.notice)
+        health = Health(
+            connections,
+            redis,
+            stopping,
+            errors,
+            search=lambda: index.notice,
+            metrics=metrics.dependencies,
+        )
         rest = rest_application(
             settings,
             RestUseCases(
@@ -231,7 +263,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 settings.timeouts,
                 settings.server.max_message_bytes,
                 tracer=tracer,
-                unforeseen=errors.add,
+                unforeseen=errors.of("rest"),
             ),
             health,
             connections,
@@ -265,19 +297,29 @@ def _maintenance(
     listing_rows: ListingRows,
     invalidations: Invalidations,
     metrics: Metrics,
-) -> Iterator[Coroutine[None, None, None]]:
+) -> Iterator[Round]:
     """What the service does by itself, in every process."""
     sweeper = ExpirySweeper(listing_rows, invalidations, metrics.catalog)
-    yield every(settings.expiry_interval_seconds, sweeper.sweep, name="expiry sweep")
+    yield settings.expiry_interval_seconds, sweeper.sweep, "expiry sweep"
     purge = QueuePurge(
         IndexingRows(connections),
         metrics.catalog,
         retention=timedelta(seconds=settings.queue_retention_seconds),
         consumed=False,  # search reads PostgreSQL: nothing takes rows from the queue
     )
-    yield every(settings.queue_purge_interval_seconds, purge.purge, name="indexing queue purge")
+    yield settings.queue_purge_interval_seconds, purge.purge, "indexing queue purge"
     watch = LedgerWatch(InventoryRows(connections), metrics.stock)
-    yield every(settings.ledger_check_interval_seconds, watch.check, name="ledger check")
+    yield settings.ledger_check_interval_seconds, watch.check, "ledger check"
+
+
+def _looks(
+    settings: MaintenanceSettings, rows: ObservationRows, low_stock: LowStock, metrics: Metrics
+) -> Iterator[Round]:
+    """What the service looks at for its metrics, in every process."""
+    queue = QueueWatch(rows, metrics.queue, metrics.schema)
+    yield settings.queue_look_interval_seconds, queue.look, "queue look"
+    yield settings.queue_look_interval_seconds, low_stock.look, "low stock look"
+    yield settings.catalog_count_interval_seconds, CatalogWatch(rows, metrics.inventory).look, "catalog count"
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from listings.db.connections import Connections
+    from listings.state_metrics import DependencyMetrics, ErrorMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -71,11 +73,17 @@ class RecentError:
 class RecentErrors:
     """The last unforeseen failures of a process, for /health/deep; both edges and the checks add to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: ErrorMetrics) -> None:
+        self._metrics = metrics
         self._kept: deque[RecentError] = deque(maxlen=_ERRORS_KEPT)
 
-    def add(self, where: str, error: BaseException, request_id: str = "") -> None:
-        """Remember that something went wrong in `where` (a method, a check)."""
+    def of(self, component: str) -> Callable[[str, BaseException, str], None]:
+        """Return `add` for one component (`ErrorMetrics.COMPONENTS`)."""
+        return partial(self.add, component)
+
+    def add(self, component: str, where: str, error: BaseException, request_id: str = "") -> None:
+        """Remember and count that something went wrong in `where` (a method, a check)."""
+        self._metrics.happened(component, error)
         self._kept.append(RecentError(datetime.now(UTC), where, type(error).__name__, request_id))
 
     def all(self) -> tuple[RecentError, ...]:
@@ -101,6 +109,7 @@ class Health:
         errors: RecentErrors,
         *,
         search: Callable[[], str],
+        metrics: DependencyMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`redis` None: none is configured. `stopping` set: readiness is off, whatever the checks say.
@@ -117,6 +126,8 @@ class Health:
         self._known: dict[str, tuple[float, Check]] = {}
         self._running: dict[str, asyncio.Task[Check]] = {}
         self._errors = errors
+        self._metrics = metrics
+        metrics.ready_from(self._was_ready)
 
     @property
     def uptime_seconds(self) -> float:
@@ -154,6 +165,11 @@ class Health:
         ready = (await self.database()).state is not State.UNHEALTHY
         self._has_started = self._has_started or ready
         return ready and not self.is_stopping
+
+    def _was_ready(self) -> bool:
+        """What is known without asking: the watch keeps it two seconds old."""
+        known = self._known.get("database")
+        return not self.is_stopping and known is not None and known[1].state is not State.UNHEALTHY
 
     async def has_started(self) -> bool:
         """Whether the service was ready once; stays true from then on."""
@@ -198,8 +214,10 @@ class Health:
             state = State.HEALTHY if details == "ok" else State.DEGRADED
         except Exception as error:  # noqa: BLE001 - whatever it raises, the answer is that it is away
             state, details = worst, f"away ({type(error).__name__})"
-            self._errors.add(f"health.{name}", error)
-        check = Check(state, round((time.perf_counter() - started) * 1000, 3), details)
+            self._errors.add("health", f"health.{name}", error)
+        seconds = time.perf_counter() - started
+        self._metrics.checked(name, seconds, up=not details.startswith("away"))
+        check = Check(state, round(seconds * 1000, 3), details)
         self._known[name] = (self._clock(), check)
         return check
 

@@ -1,14 +1,14 @@
-"""Every metric of the service: name, help, labels and buckets in one place.
+"""Every metric of the service: name, help, labels and buckets in one place, here and in `state_metrics.py`.
 
-Nobody else creates a metric. Each group of families is a small class whose methods say what happened,
+Nobody else creates a metric. This module holds what happened, the other one how things stand. Each group of families is a small class whose methods say what happened,
 so that callers do not know names and labels; documented label sets exist at zero from the start, or a
 rule could not tell "none yet" from "not exported". One registry per application, none global.
 """
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
-from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -17,13 +17,25 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
+from prometheus_client.samples import Exemplar
 
 import listings
+from listings.state_metrics import (
+    BusMetrics,
+    DependencyMetrics,
+    ErrorMetrics,
+    InventoryMetrics,
+    MaintenanceMetrics,
+    QueueMetrics,
+    RuntimeMetrics,
+    SchemaMetrics,
+    SearchMetrics,
+    cumulative,
+)
 from listings.top_counts import TopCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client.core import Metric
 
@@ -43,10 +55,12 @@ class MethodMetrics:
         "active",
         "buckets",
         "by_status",
+        "exemplars",
         "near_timeouts",
         "seconds",
         "timeout_buckets",
         "timeout_seconds",
+        "trace",
     )
 
     def __init__(self, statuses: Iterable[str]) -> None:
@@ -57,6 +71,9 @@ class MethodMetrics:
         self.near_timeouts = 0
         self.timeout_buckets = [0] * (len(TIMEOUT_BUCKETS) + 1)
         self.timeout_seconds = 0.0
+        # Names the sampled trace of the running call, where there is tracing; the last one of each bucket is kept.
+        self.trace: Callable[[], str] | None = None
+        self.exemplars: dict[int, Exemplar] = {}
 
     def began(self) -> None:
         """A call arrived."""
@@ -66,8 +83,11 @@ class MethodMetrics:
         """A call was answered with a canonical status code after `seconds`."""
         self.active -= 1
         self.by_status[status] = self.by_status.get(status, 0) + 1
-        self.buckets[bisect_left(CALL_BUCKETS, seconds)] += 1
+        bucket = bisect_left(CALL_BUCKETS, seconds)
+        self.buckets[bucket] += 1
         self.seconds += seconds
+        if self.trace is not None and (trace_id := self.trace()):
+            self.exemplars[bucket] = Exemplar({"trace_id": trace_id}, seconds, time.time())
         if status == "DEADLINE_EXCEEDED":
             self.timeout_buckets[bisect_left(TIMEOUT_BUCKETS, seconds)] += 1
             self.timeout_seconds += seconds
@@ -114,22 +134,23 @@ class CallMetrics(Collector):
         for method, numbers in self._methods.items():
             for status, count in dict(numbers.by_status).items():  # a copy: scrapes run in a thread
                 total.add_metric([method, status], count)
-            seconds.add_metric([method], _cumulative(CALL_BUCKETS, numbers.buckets), numbers.seconds)
+            buckets = cumulative(CALL_BUCKETS, numbers.buckets)
+            exemplars = numbers.exemplars
+            seconds.add_metric(
+                [method],
+                [
+                    (*bucket, exemplars[place]) if place in exemplars else bucket
+                    for place, bucket in enumerate(buckets)
+                ],
+                numbers.seconds,
+            )
             active.add_metric([method], numbers.active)
             timeouts.add_metric([method], sum(numbers.timeout_buckets))
             near.add_metric([method], numbers.near_timeouts)
             timeout_seconds.add_metric(
-                [method], _cumulative(TIMEOUT_BUCKETS, numbers.timeout_buckets), numbers.timeout_seconds
+                [method], cumulative(TIMEOUT_BUCKETS, numbers.timeout_buckets), numbers.timeout_seconds
             )
         yield from (total, seconds, active, timeouts, near, timeout_seconds)
-
-
-def _cumulative(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
-    """Prometheus buckets: each counts everything up to its bound."""
-    return [
-        (floatToGoString(bound), float(below))  # type: ignore[no-untyped-call] # missing in its stubs
-        for bound, below in zip((*bounds, float("inf")), accumulate(counts), strict=True)
-    ]
 
 
 class HttpMetrics:
@@ -198,6 +219,16 @@ class DatabaseMetrics:
             buckets=STATEMENT_BUCKETS,
             registry=registry,
         )
+        self._slow = Counter(
+            "listings_db_slow_statements",
+            "Statements above the slow limit; each is logged.",
+            registry=registry,
+        )
+        self._retries = Counter(
+            "listings_db_transactions_retried",
+            "Transactions begun again after a deadlock or a serialization failure.",
+            registry=registry,
+        )
         self._children: dict[str, tuple[Counter, Histogram]] = {}
         for reason in ("connect", "acquire_timeout"):
             self._connection_errors.labels(reason)
@@ -242,53 +273,92 @@ class DatabaseMetrics:
         children[0].inc()
         children[1].observe(seconds)
 
+    def slow(self) -> None:
+        """A statement took longer than the slow limit."""
+        self._slow.inc()
+
+    def retried(self) -> None:
+        """A transaction lost to another one and begins again."""
+        self._retries.inc()
+
     def failed(self, operation: str, error: str) -> None:
         """A statement failed with this class of error."""
         self._errors.labels(operation, error).inc()
 
 
-class CacheMetrics:
-    """The in-process cache of encoded answers."""
+class CacheMetrics(Collector):
+    """The in-process cache of encoded answers. Plain numbers, as in `MethodMetrics`: a hit must cost nothing."""
+
+    # The kinds of topics (`cache/encoded.py`) that answers are kept under.
+    KINDS: Final = ("listing", "pages", "categories", "storefront", "product", "counts")
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._hits = Counter("listings_cache_hits", "Answers found.", ["cache_type"], registry=registry)
-        self._misses = Counter(
-            "listings_cache_misses", "Answers not found.", ["cache_type"], registry=registry
-        )
-        self._evictions = Counter("listings_cache_evictions", "Answers dropped for room.", registry=registry)
-        self._entries = Gauge("listings_cache_entries", "Answers kept.", registry=registry)
-        self._bytes = Gauge("listings_cache_bytes", "Bytes kept.", registry=registry)
-        self._hit: dict[object, Counter] = {}
-        self._miss: dict[object, Counter] = {}
+        self._hits: dict[object, int] = dict.fromkeys(self.KINDS, 0)
+        self._misses: dict[object, int] = dict.fromkeys(self.KINDS, 0)
+        self._evictions = 0
+        self._puts = 0
+        self._invalidations = 0
+        self._entries = 0
+        self._bytes = 0
+        self.max_bytes = 0
+        registry.register(self)
 
     def hit(self, kind: object) -> None:
         """An answer of this kind of topic was found."""
-        counter = self._hit.get(kind)
-        if counter is None:
-            counter = self._hit[kind] = self._hits.labels(str(kind))
-        counter.inc()
+        self._hits[kind] = self._hits.get(kind, 0) + 1
 
     def miss(self, kind: object) -> None:
         """An answer of this kind of topic was not found."""
-        counter = self._miss.get(kind)
-        if counter is None:
-            counter = self._miss[kind] = self._misses.labels(str(kind))
-        counter.inc()
+        self._misses[kind] = self._misses.get(kind, 0) + 1
+
+    def stored(self) -> None:
+        """An answer was kept."""
+        self._puts += 1
+
+    def invalidated(self) -> None:
+        """A topic was forgotten."""
+        self._invalidations += 1
 
     def evicted(self) -> None:
         """An answer was dropped because the cache is full."""
-        self._evictions.inc()
+        self._evictions += 1
 
     def size(self, entries: int, size: int) -> None:
         """What the cache holds now."""
-        self._entries.set(entries)
-        self._bytes.set(size)
+        self._entries = entries
+        self._bytes = size
+
+    def collect(self) -> Iterator[Metric]:
+        """The families as they are now; called by each scrape."""
+        hits, misses = dict(self._hits), dict(self._misses)  # copies: scrapes run in a thread
+        for name, text, by_kind in (
+            ("listings_cache_hits", "Answers found.", hits),
+            ("listings_cache_misses", "Answers not found.", misses),
+        ):
+            found = CounterMetricFamily(name, text, labels=["cache_type"])
+            for kind, count in by_kind.items():
+                found.add_metric([str(kind)], count)
+            yield found
+        operations = CounterMetricFamily(
+            "listings_cache_operations", "What was done with the cache.", labels=["operation"]
+        )
+        operations.add_metric(["get"], sum(hits.values()) + sum(misses.values()))
+        operations.add_metric(["put"], self._puts)
+        operations.add_metric(["invalidate"], self._invalidations)
+        yield operations
+        yield CounterMetricFamily(
+            "listings_cache_evictions", "Answers dropped for room.", value=self._evictions
+        )
+        yield GaugeMetricFamily("listings_cache_entries", "Answers kept.", self._entries)
+        yield GaugeMetricFamily("listings_cache_bytes", "Bytes kept.", self._bytes)
+        yield GaugeMetricFamily("listings_cache_max_bytes", "Bytes that may be kept.", self.max_bytes)
 
 
 class RateLimitMetrics:
     """Decisions of the rate limiter."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, limited: Iterable[tuple[str, str]] = ()) -> None:
+        """`limited`: full method names, and by what their callers are told apart."""
         labels = ["method", "identifier_type"]
         self._hits = Counter(
             "listings_rate_limit_hits", "Calls the limiter judged.", labels, registry=registry
@@ -297,11 +367,25 @@ class RateLimitMetrics:
             "listings_rate_limit_allowed", "Calls let through.", labels, registry=registry
         )
         self._rejected = Counter("listings_rate_limit_rejected", "Calls refused.", labels, registry=registry)
+        self._children: dict[tuple[str, str], tuple[Counter, Counter, Counter]] = {}
+        for method, identifier_type in limited:
+            self._of(method, identifier_type)
 
     def judged(self, method: str, identifier_type: str, *, allowed: bool) -> None:
         """The limiter let a call through, or refused it."""
-        self._hits.labels(method, identifier_type).inc()
-        (self._allowed if allowed else self._rejected).labels(method, identifier_type).inc()
+        hits, passed, refused = self._of(method, identifier_type)
+        hits.inc()
+        (passed if allowed else refused).inc()
+
+    def _of(self, method: str, identifier_type: str) -> tuple[Counter, Counter, Counter]:
+        children = self._children.get((method, identifier_type))
+        if children is None:
+            children = self._children[method, identifier_type] = (
+                self._hits.labels(method, identifier_type),
+                self._allowed.labels(method, identifier_type),
+                self._rejected.labels(method, identifier_type),
+            )
+        return children
 
 
 class CatalogMetrics:
@@ -407,6 +491,11 @@ class StockMetrics:
             "Products and variants whose stock is not the sum of their movements, at the last check.",
             registry=registry,
         )
+        self._drift_checked = Gauge(
+            "listings_ledger_last_check_timestamp_seconds",
+            "When the ledger was last proved; 0 before the first time.",
+            registry=registry,
+        )
         self._children: dict[tuple[str, str], Counter] = {}
         for operation in ("decrement", "rollback", "in", "out", "adjustment"):
             for status in ("first", "replayed", "conflict", "refused"):
@@ -451,12 +540,19 @@ class StockMetrics:
     def drifting(self, items: int) -> None:
         """The ledger was proved, or not."""
         self._drift.set(items)
+        self._drift_checked.set_to_current_time()
 
 
 class Metrics:
     """All groups, in one registry that `/metrics` renders."""
 
-    def __init__(self, methods: Mapping[str, Iterable[str]] | None = None) -> None:
+    def __init__(
+        self,
+        methods: Mapping[str, Iterable[str]] | None = None,
+        *,
+        limited: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """`methods` as in `CallMetrics`, `limited` as in `RateLimitMetrics`."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -468,10 +564,15 @@ class Metrics:
         self.http = HttpMetrics(self.registry)
         self.database = DatabaseMetrics(self.registry)
         self.cache = CacheMetrics(self.registry)
-        self.rate_limit = RateLimitMetrics(self.registry)
+        self.rate_limit = RateLimitMetrics(self.registry, limited)
         self.catalog = CatalogMetrics(self.registry)
         self.stock = StockMetrics(self.registry)
-
-    def gauge_from(self, name: str, text: str, read: Callable[[], float]) -> None:
-        """A gauge whose value is read at scrape time."""
-        Gauge(name, text, registry=self.registry).set_function(read)
+        self.errors = ErrorMetrics(self.registry)
+        self.dependencies = DependencyMetrics(self.registry)
+        self.bus = BusMetrics(self.registry)
+        self.search = SearchMetrics(self.registry)
+        self.queue = QueueMetrics(self.registry)
+        self.inventory = InventoryMetrics(self.registry)
+        self.schema = SchemaMetrics(self.registry)
+        self.maintenance = MaintenanceMetrics(self.registry)
+        self.runtime = RuntimeMetrics(self.registry)

@@ -293,6 +293,12 @@ class MaintenanceSettings(Group):
     ledger_check_interval_seconds: Seconds = Field(
         3600.0, gt=0, description="How often the inventory ledger is proved; reads all of it."
     )
+    queue_look_interval_seconds: Seconds = Field(
+        15.0, gt=0, description="How often the indexing queue and the schema's version are looked at."
+    )
+    catalog_count_interval_seconds: Seconds = Field(
+        300.0, gt=0, description="How often listings are counted and stock is valued; reads the whole table."
+    )
 
 
 class Settings(Group):

@@ -48,6 +48,8 @@ _order = count(1)
 class NoBus:
     """Nobody listens."""
 
+    server = "none"
+
     async def publish(self, text: str) -> None: ...
 
     async def listen(self, on_connected: Callable[[], None], on_text: Callable[[str], None]) -> None: ...
@@ -102,7 +104,7 @@ class Engine:
 
     def __init__(self, connections: Connections) -> None:
         metrics = Metrics()
-        invalidations = Invalidations(EncodedCache(metrics.cache), NoBus())
+        invalidations = Invalidations(EncodedCache(metrics.cache), NoBus(), metrics.bus)
         rows = StockRows(connections)
         self._stock = Stock(
             rows, StockEngine(rows, invalidations, metrics.stock), invalidations, metrics.stock

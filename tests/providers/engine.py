@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class NoBus:
     """An invalidation bus that nobody listens to."""
 
+    server = "none"
+
     async def publish(self, text: str) -> None: ...
 
     async def listen(self, on_connected: Callable[[], None], on_text: Callable[[str], None]) -> None: ...
@@ -42,7 +44,7 @@ async def run_engine(dsn: str, *, refuse_unseen: bool = False, **database: objec
     metrics = Metrics()
     settings = DatabaseSettings.model_validate({"url": dsn, **database})
     connections = Connections(settings, metrics.database)
-    invalidations = Invalidations(EncodedCache(metrics.cache), NoBus())
+    invalidations = Invalidations(EncodedCache(metrics.cache), NoBus(), metrics.bus)
     rows = StockRows(connections, refuse_unseen=refuse_unseen)
     engine = StockEngine(rows, invalidations, metrics.stock)
     try:

@@ -59,6 +59,7 @@ class EncodedCache:
         self._invalidated: OrderedDict[Topic, int] = OrderedDict()
         self._forgotten_before = 0
         self._loading: dict[tuple[Topic, Hashable], tuple[int, asyncio.Future[bytes]]] = {}
+        metrics.max_bytes = max_bytes if enabled else 0
 
     def get(self, topic: Topic, key: Hashable = None) -> bytes | None:
         """The stored bytes, or None when absent, expired or the cache is switched off."""
@@ -109,6 +110,7 @@ class EncodedCache:
         self._entries[place] = (data, self._clock() + self._ttl)
         self._keys.setdefault(fill.topic, set()).add(key)
         self._bytes += size
+        self._metrics.stored()
         while self._bytes > self._max_bytes:
             self._remove(next(iter(self._entries)))
             self._metrics.evicted()
@@ -141,6 +143,7 @@ class EncodedCache:
 
     def invalidate(self, topic: Topic) -> None:
         """Drop everything under `topic` and refuse fills of it that began before now."""
+        self._metrics.invalidated()
         self._now += 1
         self._invalidated[topic] = self._now
         self._invalidated.move_to_end(topic)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from listings.cache.encoded import EncodedCache, Topic
+    from listings.state_metrics import BusMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,10 @@ _RECONNECT_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 class Bus(Protocol):
     """Carries short texts to every process, this one included; may lose some."""
 
+    @property
+    def server(self) -> str:
+        """What it runs on, as `BusMetrics.SERVERS` names it."""
+
     async def publish(self, text: str) -> None:
         """Send one text; raises when the bus is away."""
 
@@ -41,9 +46,10 @@ class Bus(Protocol):
 class Invalidations:
     """Keeps one process's cache true to what all processes write."""
 
-    def __init__(self, cache: EncodedCache, bus: Bus) -> None:
+    def __init__(self, cache: EncodedCache, bus: Bus, metrics: BusMetrics) -> None:
         self._cache = cache
         self._bus = bus
+        self._metrics = metrics
         self._sender = secrets.token_hex(6)
         self._pending: set[Topic] = set()
         self._publishing: asyncio.Task[None] | None = None
@@ -63,6 +69,7 @@ class Invalidations:
         def connected() -> None:
             nonlocal failures
             failures = 0
+            self._metrics.connected(self._bus.server, up=True)
             self._cache.clear()
 
         while True:
@@ -72,6 +79,8 @@ class Invalidations:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a bus raises, the service goes on without it
                 log.warning("invalidation bus away", error=type(error).__name__)
+                self._metrics.connected(self._bus.server, up=False)
+                self._metrics.failed(self._bus.server, "listen")
                 self._cache.clear()
             await asyncio.sleep(_RECONNECT_SECONDS[min(failures, len(_RECONNECT_SECONDS) - 1)])
             failures += 1
@@ -90,14 +99,17 @@ class Invalidations:
             text = json.dumps([self._sender, body], separators=(",", ":"))
             try:
                 await self._bus.publish(text)
+                self._metrics.sent()
             except Exception as error:  # noqa: BLE001 - the time to live bounds what others keep
                 log.warning("invalidation not published", error=type(error).__name__, topics=len(topics))
+                self._metrics.failed(self._bus.server, "publish")
 
     def _received(self, text: str) -> None:
         try:
             sender, body = json.loads(text)
             if sender == self._sender:
                 return
+            self._metrics.received()
             if body is None:
                 self._cache.clear()
                 return

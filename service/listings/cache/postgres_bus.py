@@ -22,6 +22,8 @@ _NOTIFY: Final = Statement("cache.notify", f"SELECT pg_notify('{CHANNEL}', $1)")
 class PostgresBus:
     """Listens on a connection of its own; publishes on a borrowed session, one text per tick."""
 
+    server: Final = "postgres"
+
     def __init__(self, settings: DatabaseSettings, connections: Connections) -> None:
         self._settings = settings
         self._connections = connections

@@ -20,6 +20,8 @@ SILENCE_SECONDS: Final = 5.0
 class RedisBus:
     """One subscription and one publishing connection. Our channel name carries a version."""
 
+    server: Final = "redis"
+
     def __init__(self, settings: RedisSettings, address: str) -> None:
         self._client = redis_asyncio.Redis.from_url(
             address,

@@ -119,6 +119,7 @@ class Session:
         seconds = time.perf_counter() - started
         self._metrics.ran(statement.name, seconds)
         if seconds > self._slow_seconds:
+            self._metrics.slow()
             log.warning("slow statement", statement=statement.name, seconds=round(seconds, 3))
         return rows
 
@@ -218,6 +219,7 @@ class Connections:
             except Aborted:
                 if attempt == _ATTEMPTS:
                     raise
+                self._metrics.retried()
         raise AssertionError("unreachable")  # pragma: no cover
 
     async def fetch(self, statement: Statement, *args: object) -> list[Record]:

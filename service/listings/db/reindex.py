@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from listings.db.listings import SHAPE, listing_of
 from listings.db.statements import Statement, statement
@@ -32,6 +32,14 @@ _AFTER: Final = Statement(
 _FINISH: Final = statement("reindex", "finish")
 
 
+class FinishedJob(NamedTuple):
+    """A row of the queue that is done; `status_before` is `failed` where an attempt had failed."""
+
+    operation: str
+    status_before: str
+    seconds: float
+
+
 class ReindexRows:
     """Walks `listings`, and finishes rows of `indexing_queue`."""
 
@@ -42,6 +50,6 @@ class ReindexRows:
         """Up to `limit` (at most 1001) whole active undeleted listings with ids above `last_id`, ascending."""
         return [listing_of(row) for row in await self._connections.fetch(_AFTER, last_id, limit)]
 
-    async def finish(self, listing_ids: Sequence[int]) -> int:
-        """Mark queued work of these listings as done; how many rows that were."""
-        return len(await self._connections.fetch(_FINISH, listing_ids))
+    async def finish(self, listing_ids: Sequence[int]) -> list[FinishedJob]:
+        """Mark queued work of these listings as done; what that was, and how long it had waited."""
+        return [FinishedJob(*row) for row in await self._connections.fetch(_FINISH, listing_ids)]

@@ -39,7 +39,7 @@ async def open_catalog(settings: Settings) -> AsyncIterator[Catalog]:
     bus = (
         PostgresBus(settings.database, connections) if address is None else RedisBus(settings.redis, address)
     )
-    invalidations = Invalidations(EncodedCache(metrics.cache, enabled=False), bus)
+    invalidations = Invalidations(EncodedCache(metrics.cache, enabled=False), bus, metrics.bus)
     rows = ProductRows(connections)
     try:
         yield Catalog(rows, ProductBulk(connections, rows, invalidations, metrics.catalog))

@@ -7,6 +7,7 @@ instead of repeating it. `app.py` starts them.
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from listings.db.indexing import IndexingRows
     from listings.db.listings import ListingRows
     from listings.metrics import CatalogMetrics
+    from listings.state_metrics import ErrorMetrics, MaintenanceMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -102,15 +104,27 @@ class QueuePurge:
         return removed
 
 
-async def every(seconds: float, work: Callable[[], Awaitable[int]], *, name: str) -> None:
-    """Repeat `work` until cancelled; what goes wrong once is logged and tried again next time."""
+async def every(
+    seconds: float,
+    work: Callable[[], Awaitable[int]],
+    *,
+    name: str,
+    metrics: MaintenanceMetrics,
+    errors: ErrorMetrics,
+) -> None:
+    """Repeat `work` until cancelled; what goes wrong once is logged, counted and tried again next time."""
+    metrics.planned(name, seconds)
     while True:
+        started, failed = time.perf_counter(), True
         try:
             done = await work()
+            failed = False
             if done:
                 log.info("maintenance done", work=name, rows=done)
         except ListingsError as error:
             log.warning("maintenance put off", work=name, reason=error.reason)
-        except Exception:
+        except Exception as error:
             log.exception("maintenance failed", work=name)
+            errors.happened("maintenance", error)
+        metrics.ended(name, time.perf_counter() - started, failed=failed)
         await asyncio.sleep(seconds)

@@ -10,13 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from listings.db.reindex import ReindexRows
+    from listings.state_metrics import QueueMetrics
 
 
 class Reindexing:
     """Walking all active listings, and saying which of them are done."""
 
-    def __init__(self, rows: ReindexRows) -> None:
+    def __init__(self, rows: ReindexRows, metrics: QueueMetrics) -> None:
         self._rows = rows
+        self._metrics = metrics
 
     async def batch(self, size: int = 0, *, last_id: int = 0) -> ReindexBatch:
         """The next listings of the walk: 100 unless `size` says otherwise, 1000 at most."""
@@ -28,4 +30,5 @@ class Reindexing:
         """Mark the queued work of these listings as done; unknown ones are fine, none too."""
         ids = checked_ids(listing_ids)
         if ids:
-            await self._rows.finish(ids)
+            for job in await self._rows.finish(ids):
+                self._metrics.processed(job.operation, job.seconds, failed=job.status_before == "failed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from listings.domain.paging import page, write_token
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from listings.domain.search import SearchQuery
     from listings.metrics import CatalogMetrics
     from listings.search.index import SearchIndex
+    from listings.state_metrics import SearchMetrics
 
 _COUNTS: Final[Topic] = ("counts",)
 
@@ -19,10 +21,13 @@ _COUNTS: Final[Topic] = ("counts",)
 class Search:
     """Finds what everybody may see."""
 
-    def __init__(self, index: SearchIndex, cache: EncodedCache, metrics: CatalogMetrics) -> None:
+    def __init__(
+        self, index: SearchIndex, cache: EncodedCache, metrics: CatalogMetrics, questions: SearchMetrics
+    ) -> None:
         self._index = index
         self._cache = cache
         self._metrics = metrics
+        self._questions = questions
 
     async def search(
         self, query: SearchQuery, *, limit: int, offset: int = 0, token: str = ""
@@ -35,13 +40,18 @@ class Search:
         asked = page(limit, offset, token, query=query, key_length=KEY_LENGTH)
         known = self._cache.get(_COUNTS, query)
         fill = self._cache.begin(_COUNTS)
-        found = await self._index.search(
-            query,
-            limit=asked.limit,
-            offset=asked.offset,
-            after=Position.of_key(asked.after) if asked.after else None,
-            total=int(known) if known is not None else None,
-        )
+        started, outcome = time.perf_counter(), "failed"
+        try:
+            found = await self._index.search(
+                query,
+                limit=asked.limit,
+                offset=asked.offset,
+                after=Position.of_key(asked.after) if asked.after else None,
+                total=int(known) if known is not None else None,
+            )
+            outcome = "found" if found.total else "nothing"
+        finally:
+            self._questions.asked(outcome, time.perf_counter() - started)
         if known is None:
             self._cache.put(fill, b"%d" % found.total, query)
         self._metrics.searched()

@@ -28,7 +28,7 @@ from listings.domain.stock import (
 from listings.usecases.stock_batch import Batches
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from listings.cache.invalidation import Invalidations
     from listings.db.stock import StockRows
@@ -43,10 +43,18 @@ _ATTEMPTS = 4
 class StockEngine:
     """Carries out stock changes in batches, and tells caches, counters and the log what came of them."""
 
-    def __init__(self, rows: StockRows, invalidations: Invalidations, metrics: StockMetrics) -> None:
+    def __init__(
+        self,
+        rows: StockRows,
+        invalidations: Invalidations,
+        metrics: StockMetrics,
+        sold: Callable[[Item, int, int], None] | None = None,
+    ) -> None:
+        """`sold` is told the item and its units before and after, once per item that orders took."""
         self._rows = rows
         self._invalidations = invalidations
         self._metrics = metrics
+        self._sold = sold
         self._batches: Batches[StockRequest, Outcomes] = Batches(
             self._carry_out, weigh=lambda request: len(request.lines), most_weight=MOST_LINES
         )
@@ -66,6 +74,8 @@ class StockEngine:
                     topics.update((("product", item.product_id), ("listing", item.product_id)))
                     if outcome.known == 0:
                         self._metrics.unseen()
+                    if self._sold is not None and outcome.stock_after < outcome.stock_before:
+                        self._sold(item, outcome.stock_before, outcome.stock_after)
             self._tell(request, kinds)
         self._metrics.batched(len(requests))
         if topics:

@@ -86,6 +86,8 @@ async def test_redis_lost_and_back_costs_no_call_and_is_used_again(start_service
 class LostAtOnce:
     """A bus that connects and is lost, again and again."""
 
+    server = "none"
+
     def __init__(self) -> None:
         self.connected = 0
 
@@ -100,7 +102,8 @@ class LostAtOnce:
 async def test_a_bus_that_was_reached_again_is_soon_asked_again(monkeypatch):
     monkeypatch.setattr("listings.cache.invalidation._RECONNECT_SECONDS", (0.0, 3600.0))
     bus = LostAtOnce()
-    running = asyncio.create_task(Invalidations(EncodedCache(Metrics().cache), bus).run())
+    metrics = Metrics()
+    running = asyncio.create_task(Invalidations(EncodedCache(metrics.cache), bus, metrics.bus).run())
     async with asyncio.timeout(5):
         while bus.connected < 5:
             await asyncio.sleep(0)

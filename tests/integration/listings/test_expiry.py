@@ -29,7 +29,7 @@ def sweeper(service):
         settings, connections = service.app.settings, service.connections
         metrics = Metrics()
         bus = PostgresBus(settings.database, connections)
-        invalidations = Invalidations(EncodedCache(metrics.cache), bus)
+        invalidations = Invalidations(EncodedCache(metrics.cache), bus, metrics.bus)
         return ExpirySweeper(
             ListingRows(connections), invalidations, metrics.catalog, clock=lambda: now, batch=batch
         )

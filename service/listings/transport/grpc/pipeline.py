@@ -78,6 +78,8 @@ def bind(
     policy = method.policy
     handle = method.handle
     admit = guard.admit
+    if tracer is not None:
+        metrics.trace = _sampled_trace
 
     async def serve(request: bytes, context: Context) -> bytes:
         started = time.perf_counter()
@@ -111,6 +113,12 @@ def bind(
             metrics.ended(status, time.perf_counter() - started, timeout_seconds)
 
     return serve if tracer is None else _traced(serve, policy.path, tracer)
+
+
+def _sampled_trace() -> str:
+    """The trace id of the running span where it is sampled, else nothing: an exemplar must lead somewhere."""
+    span = trace.get_current_span().get_span_context()
+    return f"{span.trace_id:032x}" if span.trace_flags.sampled else ""
 
 
 def _traced(
