@@ -34,6 +34,11 @@ def load(
     except asyncpg.UndefinedTableError as error:
         write_report(report, failure("SchemaMissing", str(error), "listings migrate up"))
         raise complain(f"The schema is missing: {error}", "listings migrate up") from None
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        write_report(
+            report, failure("LoginRefused", str(error), "Correct role, password and database's name.")
+        )
+        raise complain(f"The database refuses the login: {error}", "Look closer: listings doctor") from None
     except (OSError, asyncpg.PostgresError) as error:
         write_report(report, failure("Unreachable", str(error), "Look closer: listings doctor"))
         raise complain(f"The database does not answer: {error}", "Look closer: listings doctor") from None

@@ -7,6 +7,7 @@ Every error says what was found and what to do next, because it is read by someo
     ├── LockHeld            4   another runner works, or a table stayed locked
     ├── StatementFailed     5   PostgreSQL refused a statement
     ├── Unreachable         6   no connection, or it broke
+    │   └── LoginRefused    6   a server that answered, and refused role, password or database
     ├── BadFiles            7   the folder of files is incomplete, ambiguous or edited
     └── UnknownState        8   the database is not one these files continue
 """
@@ -66,6 +67,10 @@ class Unreachable(MigrationError):
     """The database cannot be reached, or the connection broke during the run."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+class LoginRefused(Unreachable):
+    """The server answered and refused role, password or database: waiting will not mend it."""
 
 
 class BadFiles(MigrationError):

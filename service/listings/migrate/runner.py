@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from listings.migrate import state
-from listings.migrate.errors import BadFiles, LockHeld, StatementFailed, Unreachable
+from listings.migrate.errors import BadFiles, LockHeld, LoginRefused, StatementFailed, Unreachable
 from listings.migrate.files import Direction, Folder, Migration, Script, load
 from listings.migrate.lock import migration_lock
 from listings.migrate.statements import without_comments
@@ -141,7 +141,7 @@ async def force(
 
 @asynccontextmanager
 async def open_session(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """Open one session for the whole run; a refused or broken connection is raised as Unreachable."""
+    """Open one session for the whole run; no connection is raised as Unreachable, a refused login as LoginRefused."""
     try:
         connection = await asyncpg.connect(
             dsn,
@@ -155,6 +155,11 @@ async def open_session(dsn: str) -> AsyncIterator[asyncpg.Connection]:
                 "lock_timeout": "0",
             },
         )
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise LoginRefused(
+            f"the database refuses the login: {error}",
+            remedy="Correct role, password and database's name, here or in PostgreSQL.",
+        ) from error
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise Unreachable(
             f"cannot connect to the database: {str(error) or type(error).__name__}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from listings.migrate import migrate_up
-from listings.migrate.errors import LockHeld, Unreachable
+from listings.migrate.errors import LockHeld, LoginRefused, Unreachable
 from listings.migrate.files import load
 from listings.migrate.lock import lock_id
 from listings.migrate.runner import Event, Options, Report
@@ -132,6 +132,11 @@ async def test_a_session_that_waits_inside_the_lock_does_not_hang_a_concurrent_b
 async def test_a_server_that_is_not_there_is_named():
     with pytest.raises(Unreachable, match="cannot connect"):
         await migrate_up("postgresql://nobody@127.0.0.1:1/none")
+
+
+async def test_a_login_that_is_refused_is_told_from_a_server_that_is_not_there(postgres):
+    with pytest.raises(LoginRefused, match="there_is_none"):
+        await migrate_up(postgres.dsn("there_is_none"))
 
 
 async def test_a_connection_lost_in_the_middle_says_to_run_again(
