@@ -44,8 +44,9 @@ class Kind(NamedTuple):
         return f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
-        """The address of an object, or of the list of a namespace."""
-        parts = (self.root, "namespaces", namespace, self.plural, name, subresource)
+        """The address of an object, or of the list of a namespace; without one, of the list of all of them."""
+        within = ("namespaces", namespace) if namespace else ()
+        parts = (self.root, *within, self.plural, name, subresource)
         return "/".join(part for part in parts if part)
 
 
