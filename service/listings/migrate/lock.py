@@ -1,7 +1,9 @@
-"""The one lock that all migration runners share.
+"""The lock that all migration runners share.
 
-It is the session advisory lock that golang-migrate takes, so that both tools exclude each other on one database.
-It is taken by asking again and again: a session that waits inside pg_advisory_lock holds a snapshot, a concurrent
+It is the session advisory lock that golang-migrate takes, so that both tools exclude each other on one database. That
+tool has two numbers for it: its command line makes one from the path of the address, slash included, a program that
+brings its own connection makes one from the database's name. Whoever holds both is alone.
+They are taken by asking again and again: a session that waits inside pg_advisory_lock holds a snapshot, a concurrent
 index build waits for old snapshots, and the two would wait for each other.
 """
 
@@ -37,6 +39,11 @@ def lock_id(database: str, schema: str, table: str = "schema_migrations") -> int
     return (checksum * _SALT) & 0xFFFFFFFF
 
 
+def lock_ids(database: str, schema: str) -> tuple[int, int]:
+    """Return both numbers that stand for one database, in the order in which they are taken."""
+    return lock_id(f"/{database}", schema), lock_id(database, schema)
+
+
 @asynccontextmanager
 async def migration_lock(
     connection: asyncpg.Connection,
@@ -50,11 +57,11 @@ async def migration_lock(
     """
     database = await connection.fetchval("SELECT current_database()")
     schema = await connection.fetchval("SELECT current_schema()")
-    number = lock_id(database, schema)
+    numbers = lock_ids(database, schema)
     deadline = asyncio.get_running_loop().time() + wait_seconds
     told = False
-    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", number):
-        holder = await _holder(connection, number)
+    while (taken := await _try_all(connection, numbers)) is not None:
+        holder = await _holder(connection, taken)
         if asyncio.get_running_loop().time() >= deadline:
             raise LockHeld(
                 f"another migration runner works on this database: {holder}",
@@ -68,7 +75,21 @@ async def migration_lock(
         yield
     finally:
         if not connection.is_closed():
-            await connection.execute(f"SELECT pg_advisory_unlock({number})")
+            await _unlock(connection, numbers)
+
+
+async def _try_all(connection: asyncpg.Connection, numbers: tuple[int, ...]) -> int | None:
+    """Take every lock or none; the number of the one that somebody else has, or None when all are ours."""
+    for position, number in enumerate(numbers):
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", number):
+            await _unlock(connection, numbers[:position])
+            return number
+    return None
+
+
+async def _unlock(connection: asyncpg.Connection, numbers: tuple[int, ...]) -> None:
+    for number in numbers:
+        await connection.execute("SELECT pg_advisory_unlock($1)", number)
 
 
 async def _holder(connection: asyncpg.Connection, number: int) -> str:

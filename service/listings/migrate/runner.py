@@ -169,6 +169,10 @@ async def open_session(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError) as error:
         raise _broken(error) from error
+    except asyncpg.InternalClientError as error:
+        # The session was ended between two statements, and its socket had not said so yet.
+        connection.terminate()
+        raise _broken(error) from error
     finally:
         await asyncio.shield(_close(connection))
 
@@ -235,7 +239,9 @@ class _Run:
             await self._resume(now)
             now = await state.read_version(self._connection)
         entries = await state.latest_entries(self._connection)
-        if now.number is not None and not entries:
+        recorded = await state.read_recorded(self._connection, self._files)
+        if now.number is not None and (recorded is None or recorded.number != now.number):
+            # Another tool brought it here.
             checksum = self._files.by_version[now.number].up.checksum
             await state.record_outside_change(self._connection, now.number, "adopted", checksum)
         self._refuse_edited(now.number, entries)

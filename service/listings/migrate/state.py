@@ -67,6 +67,14 @@ class LedgerEntry:
     finished_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the ledger says about the version: where it led, and up to where it was taken over from another tool."""
+
+    number: int | None
+    taken_over: int | None
+
+
 async def create_tables(connection: asyncpg.Connection) -> None:
     """Create both tables where they are missing."""
     async with connection.transaction():
@@ -106,6 +114,23 @@ async def latest_entries(connection: asyncpg.Connection) -> dict[int, LedgerEntr
         """  # noqa: S608 - a constant
     )
     return {row["version"]: LedgerEntry(**row) for row in rows}
+
+
+async def read_recorded(connection: asyncpg.Connection, folder: Folder) -> Recorded | None:
+    """Return where the ledger's last row left the schema, or None where there is no ledger or no row."""
+    if not await connection.fetchval(f"SELECT to_regclass('{LEDGER}') IS NOT NULL"):
+        return None
+    row = await connection.fetchrow(
+        f"""
+        SELECT version, direction,
+            (SELECT max(version) FROM {LEDGER} WHERE direction IN ('adopted', 'forced')) AS taken_over
+        FROM {LEDGER} WHERE outcome = 'applied' ORDER BY id DESC LIMIT 1
+        """  # noqa: S608 - a constant
+    )
+    if row is None:
+        return None
+    number = folder.before(row["version"]) if row["direction"] == "down" else row["version"]
+    return Recorded(number, row["taken_over"])
 
 
 async def record(

@@ -135,11 +135,12 @@ async def verify(dsn: str, folder: Path | None = None) -> Verification:
     ):
         now = await state.read_version(connection)
         entries = await state.latest_entries(connection)
+        recorded = await state.read_recorded(connection, files)
         relations = {row["relname"]: row["kind"] for row in await connection.fetch(_RELATIONS)}
         foreign_keys = await _foreign_keys(connection)
         problems = [
             *_version_problems(files, now),
-            *_file_problems(files, now, entries),
+            *_file_problems(files, now, entries, recorded),
             *_relation_problems(relations, complete=now.number == files.latest),
             *(
                 Problem(
@@ -196,7 +197,12 @@ def _version_problems(files: Folder, now: state.Version) -> list[Problem]:
     return []
 
 
-def _file_problems(files: Folder, now: state.Version, entries: dict[int, state.LedgerEntry]) -> list[Problem]:
+def _file_problems(
+    files: Folder,
+    now: state.Version,
+    entries: dict[int, state.LedgerEntry],
+    recorded: state.Recorded | None,
+) -> list[Problem]:
     problems = [
         Problem("edited_file", name, "differs from what was applied; put changes into a new version")
         for name in edited_files(files, now.number, entries)
@@ -206,12 +212,20 @@ def _file_problems(files: Folder, now: state.Version, entries: dict[int, state.L
         for version, entry in sorted(entries.items())
         if version not in files.by_version and now.number is not None and version <= now.number
     ]
+    if recorded is None or now.number is None:
+        return problems
+    if recorded.number != now.number and not now.dirty:
+        moved = f"{recorded.number or 'none'} to {now.number}"
+        problems.append(
+            Problem("unrecorded", moved, "another tool moved the schema; `listings migrate up` notes that")
+        )
+    taken_over = recorded.taken_over or 0
+    floor = max(min(entries), taken_over if taken_over <= now.number else 0)
+    ceiling = min(now.number, recorded.number or now.number)
     problems += [
         Problem("skipped_file", migration.up.path.name, "is below the schema's version and was never applied")
         for migration in files.migrations
-        if now.number is not None
-        and min(entries, default=now.number) < migration.version <= now.number
-        and migration.version not in entries
+        if floor < migration.version <= ceiling and migration.version not in entries
     ]
     return problems
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from listings.migrate import migrate_up
 from listings.migrate.errors import LockHeld, LoginRefused, Unreachable
 from listings.migrate.files import load
 from listings.migrate.lock import lock_id
-from listings.migrate.runner import Event, Options, Report
-
-if TYPE_CHECKING:
-    import asyncpg
+from listings.migrate.runner import Event, Options, Report, open_session
 
 FILES = load()
 IMPATIENT = Options(lock_wait_seconds=0, attempts=1)
@@ -137,6 +134,15 @@ async def test_a_server_that_is_not_there_is_named():
 async def test_a_login_that_is_refused_is_told_from_a_server_that_is_not_there(postgres):
     with pytest.raises(LoginRefused, match="there_is_none"):
         await migrate_up(postgres.dsn("there_is_none"))
+
+
+async def test_a_session_that_ended_unnoticed_is_a_broken_connection(empty_dsn: str):
+    with pytest.raises(Unreachable, match="broke"):
+        async with open_session(empty_dsn):
+            # What asyncpg says where PostgreSQL ended the session between two statements.
+            raise asyncpg.InternalClientError(
+                "cannot switch to state 15; another operation (2) is in progress"
+            )
 
 
 async def test_a_connection_lost_in_the_middle_says_to_run_again(

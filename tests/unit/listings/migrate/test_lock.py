@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from listings.migrate.lock import lock_id
+from listings.migrate.lock import lock_id, lock_ids
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,11 @@ from listings.migrate.lock import lock_id
 )
 def test_the_lock_number_is_the_one_golang_migrate_takes(database: str, schema: str, table: str, number: int):
     assert lock_id(database, schema, table) == number
+
+
+def test_both_ways_to_name_a_database_are_locked():
+    # golang-migrate's command line takes the path of the address for the name, slash included.
+    assert lock_ids("listings_db", "public") == (
+        lock_id("/listings_db", "public"),
+        lock_id("listings_db", "public"),
+    )
