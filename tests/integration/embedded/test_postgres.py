@@ -18,7 +18,7 @@ import asyncpg
 import pytest
 
 from listings.embedded import EmbeddedPostgres, EmbeddedServerError
-from listings.embedded.binaries import PostgresBinaries, choose_postgres, find_postgres
+from listings.embedded.binaries import PostgresBinaries, choose_postgres, find_postgres, postgres_in
 from listings.embedded.errors import explain
 
 if TYPE_CHECKING:
@@ -276,3 +276,11 @@ def test_a_machine_without_postgres_is_told_what_to_install(monkeypatch: pytest.
     monkeypatch.setattr("listings.embedded.binaries._SYSTEM_FOLDERS", ())
     with pytest.raises(EmbeddedServerError, match=r"apt-get install postgresql.*LISTINGS_DATABASE_URL"):
         choose_postgres(origin="system")
+
+
+def test_programs_in_a_given_folder_are_used_as_they_are(tmp_path: Path) -> None:
+    best = choose_postgres()
+    assert postgres_in(best.folder) == PostgresBinaries(best.folder, best.major, "given")
+
+    with pytest.raises(EmbeddedServerError, match="holds no PostgreSQL 14 or newer"):
+        postgres_in(tmp_path)
