@@ -133,7 +133,7 @@ bench-check: $(READY) ## Measure, and fail when a kept ratio fell
 
 .PHONY: prove-service
 prove-service: $(READY) ## The long proofs of the service: fuzzing, kill -9, drains, migrations (about 40 min)
-	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/integration/fuzz tests/integration/rest/test_schemathesis.py tests/integration/migrate tests/prove/test_stopping_and_dying.py $(ARGS)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/integration/fuzz tests/integration/rest/test_schemathesis.py tests/integration/migrate tests/prove/test_stopping_and_dying.py tests/prove/test_installed.py $(ARGS)
 	@$(BIN)/python tests/prove/migration_locks.py
 
 .PHONY: prove-stock
@@ -141,6 +141,11 @@ prove-stock: $(READY) ## The long proofs of the stock engine: crashes, buyers, c
 	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/integration/stock tests/prove/test_never_oversells.py tests/prove/test_random_carts.py tests/prove/test_import.py $(ARGS)
 	@$(BIN)/python tests/bench/stock.py
 	@$(BIN)/python tests/bench/stock_naive.py
+
+.PHONY: prove-operator
+prove-operator: $(READY) ## The long proofs of the operator on a real cluster: upgrades, faults, drift, kills (about 30 min)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 tests/unit/listings_operator $(NEEDS_KUBERNETES) $(ARGS)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -o timeout=1800 --durations=10 tests/e2e $(ARGS)
 
 .PHONY: bench-quick
 bench-quick: $(READY) ## The benchmarks with few rows and short runs, as CI does

@@ -7,7 +7,20 @@ from typing import Annotated, Final
 import typer
 
 from listings import __version__
-from listings.cli import about, call, config, demo, dev, doctor, ledger, migrate, serve, smoke, transfer
+from listings.cli import (
+    about,
+    call,
+    config,
+    demo,
+    dev,
+    doctor,
+    ledger,
+    migrate,
+    repair,
+    serve,
+    smoke,
+    transfer,
+)
 
 _RUN: Final = "Run"
 _LOOK: Final = "Look into it"
@@ -51,6 +64,7 @@ app.command("smoke", rich_help_panel=_LOOK)(smoke.smoke)
 app.command("config", rich_help_panel=_LOOK)(config.config)
 app.command("version", rich_help_panel=_LOOK)(about.version)
 app.add_typer(migrate.app, name="migrate", rich_help_panel=_DATABASE)
+app.add_typer(repair.app, name="repair", rich_help_panel=_DATABASE)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=_DATABASE)
 app.add_typer(demo.app, name="demo", rich_help_panel=_DATABASE)
 app.command("import", rich_help_panel=_DATABASE)(transfer.import_)

@@ -394,6 +394,8 @@ def _broken(error: Exception) -> Unreachable:
 def _statement_failed(script: Script, migration: Migration, error: asyncpg.PostgresError) -> StatementFailed:
     hint = getattr(error, "hint", None)
     detail = getattr(error, "detail", None)
+    if hint and isinstance(error, asyncpg.UniqueViolationError) and "share a sku" in str(error):
+        hint += " `listings repair skus` proposes them."
     return StatementFailed(
         f"{script.path.name}: {error.args[0] if error.args else error}" + (f" ({detail})" if detail else ""),
         remedy=hint or "The version before this file is intact. Mend the cause, then run again.",

@@ -177,6 +177,43 @@ async def test_a_database_without_a_variants_table_gets_one(
     await connection.execute("INSERT INTO product_variants (product_id) VALUES (2)")
 
 
+async def test_rows_in_a_table_named_variants_are_reported_with_the_command_that_adopts_it(
+    baseline_dsn: str, connection: asyncpg.Connection
+):
+    await connection.execute("ALTER TABLE b2c_product_variants RENAME TO variants")
+
+    with pytest.raises(StatementFailed, match="variants holds rows") as refused:
+        await migrate_up(baseline_dsn)
+
+    assert "ALTER TABLE variants RENAME TO product_variants" in refused.value.remedy
+    assert await connection.fetchval("SELECT version FROM schema_migrations") == 20
+    await connection.execute("ALTER TABLE variants RENAME TO product_variants")  # the remedy
+    await migrate_up(baseline_dsn)
+    assert await _kinds(baseline_dsn) == set()
+    assert await connection.fetchval("SELECT count(*) FROM product_variants") == 2
+
+
+async def test_columns_and_tables_that_have_their_new_shape_already_are_kept(
+    baseline_dsn: str, connection: asyncpg.Connection
+):
+    await connection.execute(
+        """
+        ALTER TABLE c2c_favorites RENAME TO listing_favorites;
+        ALTER TABLE c2c_categories ADD COLUMN title_ru varchar(255);
+        UPDATE c2c_categories SET title_ru = 'Имя' WHERE id = 1;
+        ALTER TABLE inventory_movements ADD COLUMN order_id varchar(255);
+        UPDATE inventory_movements SET order_id = 'ORDER-1' WHERE id = 2;
+        """
+    )
+
+    await migrate_up(baseline_dsn)
+
+    assert await _kinds(baseline_dsn) == set()
+    assert await connection.fetchval("SELECT title_ru FROM categories WHERE id = 1") == "Имя"
+    assert await connection.fetchval("SELECT order_id FROM inventory_movements WHERE id = 2") == "ORDER-1"
+    assert await connection.fetchval("SELECT count(*) FROM listing_favorites") == 3
+
+
 async def test_verify_names_orphans_unvalidated_rules_and_missing_relations(
     baseline_dsn: str, connection: asyncpg.Connection
 ):
