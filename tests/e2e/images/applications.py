@@ -34,17 +34,18 @@ class Application:
     """One of the images of this repository."""
 
     reference: str
-    extras: str = ""
+    target: str
+    """Its stage of the Dockerfile."""
 
 
-SERVICE: Final = Application("localhost/listings/listings:e2e")
-OPERATOR: Final = Application("localhost/listings/listings-operator:e2e", "--extra operator")
+SERVICE: Final = Application("localhost/listings/listings:e2e", "service")
+OPERATOR: Final = Application("localhost/listings/listings-operator:e2e", "operator")
 
 
 def build(engine: Engine, application: Application, target: Path) -> Path:
     """Build an image and save it as an archive."""
     started = time.monotonic()
-    options = ["--tag", application.reference, "--build-arg", f"EXTRAS={application.extras}"]
+    options = ["--target", application.target, "--tag", application.reference]
     base = os.environ.get("LISTINGS_E2E_BASE_IMAGE") or ("" if engine.has_registry else _found_base(engine))
     if base:
         options += ["--build-arg", f"BASE_IMAGE={base}"]
