@@ -310,7 +310,8 @@ class Connections:
         return Session(connection, self._metrics, self._settings.slow_statement_seconds, self._tracer)
 
     def _give_back(self, session: Session) -> None:
-        if self._closed or not session.usable:
+        if self._closed or not session.usable or session.connection.is_in_transaction():
+            # A caller that is cancelled twice (its deadline passed and its client hung up) cannot even roll back.
             self._discard(session)
         else:
             self._hand_over(session)

@@ -83,6 +83,21 @@ async def test_a_cancelled_statement_stops_in_postgres_and_the_session_is_used_a
     assert running == 0
 
 
+async def test_a_session_whose_rollback_was_cancelled_too_is_not_lent_again(connections):
+    async def work() -> None:
+        async with connections.transaction() as session:
+            await session.fetch(SLEEP, 60)
+
+    for _ in range(2 * 2):  # each session of the pool, and its replacement
+        working = asyncio.create_task(work())
+        while connections.state().lent == 0:
+            await asyncio.sleep(0)
+        while not working.done():
+            working.cancel()
+            await asyncio.sleep(0)
+    assert await asyncio.gather(*(connections.fetchval(ONE) for _ in range(10))) == [1] * 10
+
+
 async def test_sessions_ended_by_an_administrator_are_replaced(connections, dsn):
     await asyncio.gather(*(connections.fetchval(ONE) for _ in range(4)))
     admin = await asyncpg.connect(dsn)
