@@ -6,13 +6,13 @@ Made by `decide.py`, carried out in order by `reconcile.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from listings_operator.conditions import Condition
     from listings_operator.desired.manifest import Concern, Manifest
     from listings_operator.ledger import Ledger
+    from listings_operator.vocabulary import Phase, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +42,12 @@ class Delete:
 Action: TypeAlias = Apply | Create | Delete
 
 
-class Phase(StrEnum):
-    """Where a resource is, in one word for people. Never read back: the ledger is."""
-
-    SUSPENDED = "Suspended"
-    DELETING = "Deleting"
-    WAITING = "Waiting"
-    """For something that is not ours: a Secret, a name that somebody else holds."""
-    PLANNING = "Planning"
-    MIGRATING = "Migrating"
-    BLOCKED = "Blocked"
-    """The schema cannot be brought to the version the image needs; what ran before goes on."""
-    SEEDING = "Seeding"
-    ROLLING_OUT = "RollingOut"
-    VERIFYING = "Verifying"
-    ROLLING_BACK = "RollingBack"
-    ROLLED_BACK = "RolledBack"
-    FAILED = "Failed"
-    """The rollout failed and there is nothing to go back to."""
-    READY = "Ready"
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     """One Kubernetes event, sent when it happens and not again."""
 
     kind: Literal["Normal", "Warning"]
-    reason: str
+    reason: Reason
     message: str
 
 
@@ -77,7 +56,7 @@ class Plan:
     """A decision. `ledger` must be written to status before any action that creates a Job."""
 
     phase: Phase
-    reason: str
+    reason: Reason
     message: str
     """What is being waited for, for people."""
     actions: tuple[Action, ...]

@@ -16,6 +16,7 @@ import promql_parser
 import yaml
 
 from listings_operator.observed import Problem
+from listings_operator.vocabulary import Reason
 
 _PACKAGE: Final = Path(__file__).resolve().parent
 _CHECKOUT: Final = _PACKAGE.parent.parent
@@ -104,7 +105,7 @@ def load(alerts: Path | None = None, dashboards: Path | None = None) -> Assets:
         try:
             rules.append(RuleFile(path.stem, tuple(_groups(_text(path)))))
         except (ValueError, yaml.YAMLError) as error:
-            problems.append(_problem("RuleFileInvalid", path, error))
+            problems.append(_problem(Reason.RULE_FILE_INVALID, path, error))
     for path in sorted(dashboards.glob("*.json") if dashboards else []):
         try:
             text = _text(path)
@@ -112,7 +113,7 @@ def load(alerts: Path | None = None, dashboards: Path | None = None) -> Assets:
                 raise Unusable("a dashboard is one JSON object")
             boards.append(DashboardFile(path.stem, text))
         except ValueError as error:
-            problems.append(_problem("DashboardInvalid", path, error))
+            problems.append(_problem(Reason.DASHBOARD_INVALID, path, error))
     return Assets(tuple(rules), tuple(boards), tuple(problems))
 
 
@@ -157,5 +158,5 @@ def _check_rule(rule: Any, group: str) -> None:
         raise Unusable(f"group {group}, rule {name}: {error}") from error
 
 
-def _problem(reason: str, path: Path, error: Exception) -> Problem:
+def _problem(reason: Reason, path: Path, error: Exception) -> Problem:
     return Problem(reason, f"{path.parent.name}/{path.name}: {' '.join(str(error).split())}")

@@ -96,6 +96,11 @@ class ApiError(Exception):
         self.message = message
         self.retry_after = retry_after
 
+    @property
+    def refused(self) -> bool:
+        """Whether the server took the request and said no, for a reason that the same request meets again."""
+        return 400 <= self.status < 500 and self.status not in (409, 429)
+
 
 class ApiUnreachable(ApiError):
     """No answer came: the connection failed or the time was up."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from listings_operator.ledger import moment
@@ -12,23 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from listings_operator.vocabulary import ConditionType, Reason
+
 # The API's own limit of a condition's message is 32768; this much a person reads.
 LONGEST_MESSAGE: Final = 1024
 
 Status = Literal["True", "False", "Unknown"]
-
-
-class ConditionType(StrEnum):
-    """Every condition that is ever set; all of them are, always."""
-
-    READY = "Ready"
-    PROGRESSING = "Progressing"
-    STALLED = "Stalled"
-    AVAILABLE = "Available"
-    DEPENDENCIES_READY = "DependenciesReady"
-    SCHEMA_CURRENT = "SchemaCurrent"
-    ROLLOUT_HEALTHY = "RolloutHealthy"
-    OBSERVABILITY_READY = "ObservabilityReady"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +25,7 @@ class Condition:
 
     type: ConditionType
     status: Status
-    reason: str
+    reason: Reason
     message: str
 
 

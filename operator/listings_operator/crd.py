@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 from listings_operator import names
-from listings_operator.actions import Phase
-from listings_operator.conditions import LONGEST_MESSAGE, ConditionType
+from listings_operator.conditions import LONGEST_MESSAGE
 from listings_operator.spec import ListingsSpec
+from listings_operator.vocabulary import ConditionType, Phase
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -263,6 +263,18 @@ def status_schema() -> Schema:
         lastNumber=_number("Number of the last Job of any kind."),
         secretsHash=_text("Hash of the Secrets' content that was last proven by a rollout."),
         seeded=_truth("Whether demo data was loaded."),
+        told=_list("Problems that an event has told, while they last.", {"type": "string"}),
+        refused=_list(
+            "Objects that the API server refused when they were last applied.",
+            _object(
+                "One object.",
+                ["apiVersion", "kind", "name", "message"],
+                apiVersion=_text("Its group and version."),
+                kind=_text("Its kind."),
+                name=_text("Its name."),
+                message=_text("What the API server said.", maxLength=LONGEST_MESSAGE),
+            ),
+        ),
         retryToken=_text("Value of the retry annotation that was acted upon."),
         managedObjects=_list(
             "Objects that are kept as they should be.",

@@ -23,18 +23,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from listings_operator import names
-from listings_operator.actions import Action, Apply, Create, Delete, Event, Phase, Plan
-from listings_operator.conditions import Condition, ConditionType, Status
+from listings_operator.actions import Action, Apply, Create, Delete
+from listings_operator.conditions import shortened
 from listings_operator.desired import Concern
 from listings_operator.observed import JobState, Problem
 from listings_operator.steps.look import Desired, Look, Outcome, Runs, Verdict
 from listings_operator.steps.rollout import roll_out, stay_rolled_back, verify
 from listings_operator.steps.schema import look_at_schema, migrate, seed, wait_for_other_migrations
+from listings_operator.tell import Problems, tell
+from listings_operator.vocabulary import Phase, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from listings_operator.actions import Plan
     from listings_operator.desired import DesiredState, Manifest
     from listings_operator.ledger import Ledger
     from listings_operator.observed import Observed
@@ -43,6 +46,9 @@ __all__ = ["Desired", "plan", "refuse"]
 
 # Finished Jobs beyond these are removed before their time; a database that is away for a day makes hundreds.
 _JOBS_KEPT: Final = 5
+
+# Leaves room in a condition for what follows it.
+_LONGEST_REFUSAL: Final = 900
 
 # Without these nothing can run; what is beside them may fail alone.
 _ESSENTIAL: Final = ("Deployment", "Service", "ServiceAccount", "ConfigMap")
@@ -60,9 +66,13 @@ _OPTIONAL: Final = (
 def leave_alone(look: Look) -> Outcome:
     """Neither a resource that goes away nor a suspended one is touched."""
     if look.observed.deleting:
-        return _idle(look, Phase.DELETING, "Deleting", "Kubernetes removes what belongs to this resource.")
+        return _idle(
+            look, Phase.DELETING, Reason.DELETING, "Kubernetes removes what belongs to this resource."
+        )
     if look.desired.target.spec.suspend:
-        return _idle(look, Phase.SUSPENDED, "Suspended", "spec.suspend is true: everything stays as it is.")
+        return _idle(
+            look, Phase.SUSPENDED, Reason.SUSPENDED, "spec.suspend is true: everything stays as it is."
+        )
     return look
 
 
@@ -122,34 +132,41 @@ def refuse(observed: Observed, ledger: Ledger, problem: Problem) -> Plan:
         progressing=False,
         stalled=True,
     )
-    return Plan(
-        phase=verdict.phase,
-        reason=verdict.reason,
-        message=verdict.message,
-        actions=(),
-        conditions=_conditions(observed, ledger, verdict, (problem,), schema_known=False),
-        events=_events(ledger, verdict),
-        ledger=replace(ledger, reason=verdict.reason),
-        requeue_after=verdict.requeue_after,
+    return tell(observed, ledger, verdict, (), Problems(stopping=(problem,)), schema_known=False)
+
+
+def _problems(look: Look) -> Problems:
+    aside = {
+        (manifest["kind"], manifest["metadata"]["name"]) for manifest in look.desired.target.observability
+    }
+
+    def refused(*, beside: bool) -> Iterator[Problem]:
+        for item in look.observed.refused:
+            if ((item.kind, item.name) in aside) is beside:
+                yield Problem(Reason.OBJECT_REFUSED, f"{item.kind} {item.name}: {item.message}")
+
+    return Problems(
+        stopping=_dependencies(look),
+        refused=tuple(refused(beside=False)),
+        beside=(
+            *look.observed.observability,
+            *refused(beside=True),
+            *_conflicts(look.observed, essential=False),
+        ),
     )
 
 
 def _planned(look: Look, verdict: Verdict) -> Plan:
     idle = verdict.phase in (Phase.SUSPENDED, Phase.DELETING)
-    target = look.desired.target
+    target, problems = look.desired.target, _problems(look)
     known = verdict.ledger.schema is not None and verdict.ledger.schema.key == target.schema_key
-    return Plan(
-        phase=verdict.phase,
-        reason=verdict.reason,
-        message=verdict.message,
-        actions=() if idle else tuple(_actions(look, verdict)),
-        conditions=_conditions(
-            look.observed, verdict.ledger, verdict, _dependencies(look), schema_known=known
-        ),
-        events=_events(look.ledger, verdict),
-        ledger=replace(verdict.ledger, reason=verdict.reason),
-        requeue_after=verdict.requeue_after,
-    )
+    actions = () if idle else tuple(_actions(look, verdict))
+    if problems.refused and not idle:
+        # The table says what is to be done, and that is tried again; what stands in the way is told.
+        first = problems.refused[0]
+        message = f"{shortened(first.message, _LONGEST_REFUSAL)} It is tried again by itself."
+        verdict = replace(verdict, reason=first.reason, message=message, stalled=True)
+    return tell(look.observed, look.ledger, verdict, actions, problems, schema_known=known)
 
 
 def _steady(look: Look) -> Verdict:
@@ -159,7 +176,7 @@ def _steady(look: Look) -> Verdict:
         why = f" Pod {trouble.pod}: {trouble.reason}: {trouble.message}" if trouble else ""
         return Verdict(
             Phase.READY,
-            "NoPodAvailable",
+            Reason.NO_POD_AVAILABLE,
             f"Version {version} is rolled out, but no pod is available.{why}",
             look.ledger,
             Runs.TARGET,
@@ -167,7 +184,7 @@ def _steady(look: Look) -> Verdict:
         )
     return Verdict(
         Phase.READY,
-        "Ready",
+        Reason.READY,
         f"Version {version} serves with {workload.available} of {workload.wanted} pods.",
         look.ledger,
         Runs.TARGET,
@@ -175,7 +192,7 @@ def _steady(look: Look) -> Verdict:
     )
 
 
-def _idle(look: Look, phase: Phase, reason: str, message: str) -> Verdict:
+def _idle(look: Look, phase: Phase, reason: Reason, message: str) -> Verdict:
     return Verdict(phase, reason, message, look.ledger, Runs.UNCHANGED, progressing=False)
 
 
@@ -187,7 +204,7 @@ def _conflicts(observed: Observed, *, essential: bool) -> Iterator[Problem]:
     for child in observed.children:
         if not child.ours and (child.kind in _ESSENTIAL) is essential:
             yield Problem(
-                "ChildOwnedByAnother",
+                Reason.CHILD_OWNED_BY_ANOTHER,
                 f"{child.kind} {child.name} is there and belongs to {child.owner or 'somebody else'}: "
                 "remove or rename it, or give this resource another name.",
             )
@@ -266,86 +283,3 @@ def _superfluous(look: Look, verdict: Verdict) -> Iterator[Delete]:
     )
     for job in finished[_JOBS_KEPT:]:
         yield Delete("batch/v1", "Job", job.name)
-
-
-def _events(before: Ledger, verdict: Verdict) -> tuple[Event, ...]:
-    """One for each transition: while the reason stays, there is nothing new to tell."""
-    if verdict.reason == before.reason:
-        return ()
-    return (Event("Warning" if verdict.stalled else "Normal", verdict.reason, verdict.message),)
-
-
-def _conditions(
-    observed: Observed,
-    ledger: Ledger,
-    verdict: Verdict,
-    dependencies: tuple[Problem, ...],
-    *,
-    schema_known: bool,
-) -> tuple[Condition, ...]:
-    ready = verdict.reason == "Ready"
-    workload = observed.workload
-    serving = workload is not None and (workload.available > 0 or workload.wanted == 0)
-    beside = (*observed.observability, *_conflicts(observed, essential=False))
-
-    def say(kind: ConditionType, status: Status, reason: str, message: str) -> Condition:
-        return Condition(kind, status, reason, message)
-
-    def word(true: bool) -> Status:  # noqa: FBT001 - turns a truth into its word
-        return "True" if true else "False"
-
-    return (
-        say(ConditionType.READY, word(ready), verdict.reason, verdict.message),
-        say(ConditionType.PROGRESSING, word(verdict.progressing), verdict.reason, verdict.message),
-        say(
-            ConditionType.STALLED,
-            word(verdict.stalled),
-            verdict.reason if verdict.stalled else "NotStalled",
-            verdict.message if verdict.stalled else "Nothing waits for a person.",
-        ),
-        say(
-            ConditionType.AVAILABLE,
-            word(serving),
-            "PodsAvailable" if serving else "NoPodAvailable",
-            f"{workload.available} of {workload.wanted} pods are available."
-            if workload
-            else "There are no pods yet.",
-        ),
-        say(
-            ConditionType.DEPENDENCIES_READY,
-            word(not dependencies),
-            dependencies[0].reason if dependencies else "AllPresent",
-            " ".join(problem.message for problem in dependencies) or "Everything that others bring is there.",
-        ),
-        _schema_condition(ledger, verdict, known=schema_known),
-        _rollout_condition(ledger, verdict),
-        say(
-            ConditionType.OBSERVABILITY_READY,
-            word(not beside),
-            beside[0].reason if beside else "Provisioned",
-            " ".join(problem.message for problem in beside)
-            or "Rules, scraping and dashboards are provisioned.",
-        ),
-    )
-
-
-def _schema_condition(ledger: Ledger, verdict: Verdict, *, known: bool) -> Condition:
-    schema = ledger.schema
-    if known and schema is not None and schema.done:
-        message = f"The schema is at version {schema.version}."
-        return Condition(ConditionType.SCHEMA_CURRENT, "True", "SchemaCurrent", message)
-    status: Status = "False" if known else "Unknown"
-    return Condition(ConditionType.SCHEMA_CURRENT, status, verdict.reason, verdict.message)
-
-
-def _rollout_condition(ledger: Ledger, verdict: Verdict) -> Condition:
-    if verdict.phase is Phase.READY:
-        return Condition(
-            ConditionType.ROLLOUT_HEALTHY, "True", "Proven", "The revision took over and was checked."
-        )
-    if verdict.phase in (Phase.FAILED, Phase.ROLLING_BACK, Phase.ROLLED_BACK):
-        reason = ledger.failed.reason if ledger.failed else verdict.reason
-        return Condition(ConditionType.ROLLOUT_HEALTHY, "False", reason, verdict.message)
-    return Condition(
-        ConditionType.ROLLOUT_HEALTHY, "Unknown", verdict.reason, "No rollout has ended yet for this spec."
-    )

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from listings_operator.observed import Refused
+from listings_operator.vocabulary import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -63,7 +66,7 @@ class Failed:
     """A revision that was given up; it is not tried again until the spec changes or somebody says retry."""
 
     hash: str
-    reason: str
+    reason: Reason
     message: str
 
 
@@ -80,7 +83,7 @@ class Rollout:
 class Error:
     """Why an attempt failed, and what a person can do about it."""
 
-    reason: str
+    reason: Reason
     message: str
     remedy: str = ""
 
@@ -125,6 +128,10 @@ class Ledger:
     """Value of the retry annotation that was acted upon."""
     reason: str = ""
     """What was told last; another one is another event."""
+    told: tuple[str, ...] = ()
+    """Problems that an event has told, while they last; see `decide`."""
+    refused: tuple[Refused, ...] = ()
+    """Objects that the API server refused when they were last applied."""
 
     @property
     def stable(self) -> Revision | None:
@@ -165,7 +172,7 @@ def read_ledger(status: Mapping[str, Any]) -> Ledger:
             )
             for item in status.get("revisions", ())
         ),
-        failed=Failed(failed["hash"], failed["reason"], failed["message"]) if failed else None,
+        failed=Failed(failed["hash"], Reason.read(failed["reason"]), failed["message"]) if failed else None,
         rollout=Rollout(rollout["template"], datetime.fromisoformat(rollout["startedAt"]))
         if "template" in rollout
         else None,
@@ -176,7 +183,7 @@ def read_ledger(status: Mapping[str, Any]) -> Ledger:
             attempt.get("failures", 0),
             datetime.fromisoformat(attempt["notBefore"]) if "notBefore" in attempt else None,
             attempt.get("givenUp", False),
-            Error(error["reason"], error["message"], error.get("remedy", ""))
+            Error(Reason.read(error["reason"]), error["message"], error.get("remedy", ""))
             if (error := attempt.get("error"))
             else None,
         )
@@ -186,6 +193,11 @@ def read_ledger(status: Mapping[str, Any]) -> Ledger:
         seeded=status.get("seeded", False),
         retry_token=status.get("retryToken", ""),
         reason=status.get("reason", ""),
+        told=tuple(status.get("told", ())),
+        refused=tuple(
+            Refused(item["apiVersion"], item["kind"], item["name"], item["message"])
+            for item in status.get("refused", ())
+        ),
     )
 
 
@@ -210,6 +222,13 @@ def ledger_status(ledger: Ledger) -> dict[str, Any]:
             for revision in ledger.revisions
         ],
     }
+    if ledger.told:
+        status["told"] = list(ledger.told)
+    if ledger.refused:
+        status["refused"] = [
+            {"apiVersion": item.api_version, "kind": item.kind, "name": item.name, "message": item.message}
+            for item in ledger.refused
+        ]
     if ledger.schema is not None:
         schema = ledger.schema
         status["schema"] = _without_none(

@@ -14,6 +14,7 @@ from listings_operator import cluster as api
 from listings_operator import labels, names
 from listings_operator.desired import SecretHashes
 from listings_operator.observed import Apis, ChildSeen, Problem, job_seen, workload_seen
+from listings_operator.vocabulary import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -77,7 +78,7 @@ async def read_secrets(cluster: Cluster, namespace: str, spec: ListingsSpec) -> 
         if secret is None:
             problems.append(
                 Problem(
-                    "SecretMissing",
+                    Reason.SECRET_MISSING,
                     f"Secret {reference.name} does not exist: create it in namespace {namespace} with "
                     f"{_listed(reference.keys.values())} for spec.{use}.secretRef",
                 )
@@ -88,7 +89,7 @@ async def read_secrets(cluster: Cluster, namespace: str, spec: ListingsSpec) -> 
         if missing:
             problems.append(
                 Problem(
-                    "SecretKeyMissing",
+                    Reason.SECRET_KEY_MISSING,
                     f"Secret {reference.name} lacks {_listed(missing)}: add it, or name the key that it has in "
                     f"spec.{use}.secretRef",
                 )

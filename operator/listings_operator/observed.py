@@ -16,6 +16,8 @@ from listings_operator import names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from listings_operator.vocabulary import Reason
+
 # Reasons of a waiting container that more waiting does not mend.
 _IMAGE_TROUBLE: Final = (
     "ErrImagePull",
@@ -133,9 +135,19 @@ class WorkloadSeen:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that stands in the way and that only a person can change; `reason` as conditions write it."""
+    """Something that stands in the way and that only a person can change."""
 
-    reason: str
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An object of ours that the API server refused, and what it said."""
+
+    api_version: str
+    kind: str
+    name: str
     message: str
 
 
@@ -171,7 +183,8 @@ class Observed:
     dependencies: tuple[Problem, ...] = ()
     """Missing Secrets and keys."""
     observability: tuple[Problem, ...] = ()
-    """Rule files and dashboards that cannot be used, refused rules."""
+    """Rule files and dashboards that cannot be used."""
+    refused: tuple[Refused, ...] = ()
     workload: WorkloadSeen | None = None
     jobs: tuple[JobSeen, ...] = ()
     children: tuple[ChildSeen, ...] = field(default=())

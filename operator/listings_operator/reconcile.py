@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -19,18 +20,20 @@ from pydantic import ValidationError
 from listings_operator import cluster as api
 from listings_operator import events, names
 from listings_operator.actions import Apply, Create, Delete, Event
-from listings_operator.cluster import ApiError, ApiUnreachable
+from listings_operator.cluster import ApiError
+from listings_operator.conditions import shortened
 from listings_operator.decide import Desired, plan, refuse
 from listings_operator.desired import Concern, Owner, desired_state
 from listings_operator.desired.revision import spec_of
 from listings_operator.ledger import read_ledger
 from listings_operator.observe import ObjectId, read_apis, read_children, read_secrets
-from listings_operator.observed import Observed, Problem
+from listings_operator.observed import Observed, Problem, Refused
 from listings_operator.spec import read_spec
 from listings_operator.status import status_document
+from listings_operator.vocabulary import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from listings_operator.actions import Action, Plan
     from listings_operator.assets import Assets
@@ -64,9 +67,27 @@ class Memory:
 
     applied: dict[tuple[ObjectId, Concern], Applied] = field(default_factory=dict)
     refused: dict[ObjectId, str] = field(default_factory=dict)
-    """What the API server said against an object beside the workload."""
-    complained: str = ""
-    """The last trouble that an event told."""
+    """What the API server said against an object; from status after a restart."""
+
+    @classmethod
+    def after(cls, ledger: Ledger) -> Memory:
+        """The memory of an operator that has just been started."""
+        return cls(
+            refused={
+                ObjectId(item.api_version, item.kind, item.name): item.message for item in ledger.refused
+            }
+        )
+
+    @contextmanager
+    def noting_refusal(self, id_: ObjectId) -> Iterator[None]:
+        """Remember what the API server says against an object, and forget it when it takes the object."""
+        try:
+            yield
+        except ApiError as error:
+            if error.refused:
+                self.refused[id_] = shortened(error.message)
+            raise
+        self.refused.pop(id_, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +132,9 @@ class Reconciler:
                 failed = False
                 return 0.0
             _LOG.warning("%s/%s: %s", key.namespace, key.name, error.message)
+            if error.retry_after is not None:
+                # An overloaded API server says itself when it wants to be asked again.
+                return error.retry_after
             raise
         except Exception:
             _LOG.exception("%s/%s: the look failed", key.namespace, key.name)
@@ -126,16 +150,16 @@ class Reconciler:
             self._memories.pop(key, None)
             self._metrics.gone(key.namespace, key.name)
             return None
-        memory = self._memories.setdefault(key, Memory())
         now = datetime.now(UTC)
         ledger = read_ledger(resource.get("status") or {})
+        memory = self._memories.setdefault(key, Memory.after(ledger))
         owner = Owner(key.name, key.namespace, resource["metadata"]["uid"])
         try:
             spec = read_spec(resource["spec"])
         except ValidationError as error:
             # The schema refuses such a spec; one written under an older schema can still be there.
             observed = _observed(resource)
-            decided = refuse(observed, ledger, Problem("SpecInvalid", " ".join(str(error).split())))
+            decided = refuse(observed, ledger, Problem(Reason.SPEC_INVALID, " ".join(str(error).split())))
             await self._write(resource, decided, observed, now)
             return self._settings.resync_seconds
 
@@ -148,13 +172,8 @@ class Reconciler:
         observed = replace(
             _observed(resource),
             dependencies=secrets.problems,
-            observability=(
-                *self._assets.problems,
-                *(
-                    Problem("ObjectRefused", f"{id_.kind} {id_.name}: {said}")
-                    for id_, said in sorted(memory.refused.items())
-                ),
-            ),
+            observability=self._assets.problems,
+            refused=_refused(memory, desired),
             workload=children.workload,
             jobs=children.jobs,
             children=children.seen,
@@ -165,13 +184,11 @@ class Reconciler:
             await self._tell(resource, event, now)
         refused_before = dict(memory.refused)
         progress = Progress(dict(children.versions))
-        try:
-            for action in decided.actions:
-                await self._carry_out(action, resource, progress, memory, now)
-        except ApiError as error:
-            await self._complain(resource, memory, error, now)
-            raise
-        memory.complained = ""
+        tried = {ObjectId.of(action.manifest) for action in decided.actions if not isinstance(action, Delete)}
+        # What is not wanted any more is not refused any more either.
+        memory.refused = {id_: said for id_, said in memory.refused.items() if id_ in tried}
+        for action in decided.actions:
+            await self._carry_out(action, resource, progress, memory, now)
         if memory.refused != refused_before:
             return 0.0
         return min(decided.requeue_after, self._settings.resync_seconds)
@@ -238,9 +255,12 @@ class Reconciler:
             case Apply():
                 await self._apply(action, resource, progress, memory, now)
             case Create(manifest):
-                if ObjectId.of(manifest) in progress.versions:
+                id_ = ObjectId.of(manifest)
+                if id_ in progress.versions:
                     return
-                if await self._cluster.create(manifest, Concern.WORKLOAD):
+                with memory.noting_refusal(id_):
+                    created = await self._cluster.create(manifest, Concern.WORKLOAD)
+                if created:
                     self._watchdog.changed(manifest["kind"])
                     task = manifest["metadata"]["labels"].get(names.TASK_LABEL)
                     if task is not None:
@@ -266,21 +286,14 @@ class Reconciler:
         if before is not None and before == Applied(content, seen or ""):
             return
         try:
-            document = await self._cluster.apply(manifest, action.concern)
-        except ApiUnreachable:
-            raise
+            with memory.noting_refusal(id_):
+                document = await self._cluster.apply(manifest, action.concern)
         except ApiError as error:
-            if (
-                action.concern is not Concern.OBSERVABILITY
-                or error.status in (409, 429)
-                or error.status >= 500
-            ):
-                raise
-            # One bad rule file, or a missing right for rules, may not hold up the workload.
-            memory.refused[id_] = error.message
             memory.applied.pop((id_, action.concern), None)
-            return
-        memory.refused.pop(id_, None)
+            if error.refused and action.concern is Concern.OBSERVABILITY:
+                # One bad rule file, or a missing right for rules, may not hold up the workload.
+                return
+            raise
         version = document["metadata"]["resourceVersion"]
         memory.applied[id_, action.concern] = Applied(content, version)
         if version == seen:
@@ -293,16 +306,7 @@ class Reconciler:
             self._metrics.drift_corrected(manifest["kind"])
             what = "changed" if seen else "deleted"
             message = f"{id_.kind} {id_.name} had been {what}; it is again as this resource says."
-            await self._tell(resource, Event("Normal", "DriftCorrected", message), now)
-
-    async def _complain(
-        self, resource: Mapping[str, Any], memory: Memory, error: ApiError, now: datetime
-    ) -> None:
-        """Tell what the API server refuses, once for as long as it says the same."""
-        if error.status == 409 or isinstance(error, ApiUnreachable) or error.message == memory.complained:
-            return
-        memory.complained = error.message
-        await self._tell(resource, Event("Warning", "ObjectRefused", error.message), now)
+            await self._tell(resource, Event("Normal", Reason.DRIFT_CORRECTED, message), now)
 
     async def _tell(self, resource: Mapping[str, Any], event: Event, now: datetime) -> None:
         _LOG.info(
@@ -322,6 +326,19 @@ def _observed(resource: Mapping[str, Any]) -> Observed:
         generation=metadata["generation"],
         deleting="deletionTimestamp" in metadata,
         retry_token=metadata.get("annotations", {}).get(names.RETRY_ANNOTATION, ""),
+    )
+
+
+def _refused(memory: Memory, desired: Desired) -> tuple[Refused, ...]:
+    """What was refused and is still wanted; of Jobs the ledger decides that, after this."""
+    manifests = _wanted(desired.target)
+    if desired.stable is not None:
+        manifests += desired.stable.foundation
+    wanted = {ObjectId.of(manifest) for manifest in manifests}
+    return tuple(
+        Refused(*id_, message=said)
+        for id_, said in sorted(memory.refused.items())
+        if id_ in wanted or id_.kind == api.JOB.kind
     )
 
 

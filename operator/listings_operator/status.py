@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from listings_operator import labels
-from listings_operator.actions import Apply, Phase
+from listings_operator.actions import Apply
 from listings_operator.conditions import conditions_status, shortened
 from listings_operator.ledger import ledger_status
+from listings_operator.vocabulary import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -79,7 +79,7 @@ def _work(spec: ListingsSpec, owner: Owner, task: Task) -> tuple[tuple[str, ...]
         )
         return ("listings", "migrate", "up", *waits, *_REPORT), migrations.deadline_seconds
     if task is Task.SEED:
-        return ("listings", "demo", "load"), _SEED_SECONDS
+        return ("listings", "demo", "load", *_REPORT), _SEED_SECONDS
     host = f"{owner.name}.{owner.namespace}.svc"
     addresses = (
         "--grpc-address",

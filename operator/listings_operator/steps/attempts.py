@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from listings_operator.actions import Create, Phase
+from listings_operator.actions import Create
 from listings_operator.ledger import Attempt, Error, Ledger
 from listings_operator.observed import JobSeen, JobState, Task, Trouble
 from listings_operator.steps.look import Look, Verdict
+from listings_operator.vocabulary import Phase, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,26 +24,27 @@ _FIRST_PAUSE: Final = timedelta(seconds=10)
 LONGEST_PAUSE: Final = timedelta(minutes=5)
 
 # Kinds of errors of the service's commands that may be gone next time.
-_PASSING: Final = ("Unreachable", "LockHeld")
+_PASSING: Final = ("Unreachable", "LoginRefused", "LockHeld")
 
 _REASON_OF_TROUBLE: Final = {
-    Trouble.IMAGE: "ImagePullFailed",
-    Trouble.CRASH: "CrashLoop",
-    Trouble.CONFIG: "ContainerConfigInvalid",
+    Trouble.IMAGE: Reason.IMAGE_PULL_FAILED,
+    Trouble.CRASH: Reason.CRASH_LOOP,
+    Trouble.CONFIG: Reason.CONTAINER_CONFIG_INVALID,
 }
 _REASON_OF_ERROR: Final = {
-    "Unreachable": "DatabaseUnreachable",
-    "LockHeld": "DatabaseLocked",
-    "UnknownState": "SchemaUnknownToImage",
-    "DirtyState": "SchemaDirty",
-    "BadFiles": "MigrationFilesInvalid",
-    "StatementFailed": "MigrationFailed",
+    "Unreachable": Reason.DATABASE_UNREACHABLE,
+    "LoginRefused": Reason.DATABASE_LOGIN_REFUSED,
+    "LockHeld": Reason.DATABASE_LOCKED,
+    "UnknownState": Reason.SCHEMA_UNKNOWN_TO_IMAGE,
+    "DirtyState": Reason.SCHEMA_DIRTY,
+    "BadFiles": Reason.MIGRATION_FILES_INVALID,
+    "StatementFailed": Reason.MIGRATION_FAILED,
 }
 _REASON_OF_TASK: Final = {
-    Task.PLAN: "PlanFailed",
-    Task.MIGRATE: "MigrationFailed",
-    Task.SEED: "SeedFailed",
-    Task.SMOKE: "SmokeFailed",
+    Task.PLAN: Reason.PLAN_FAILED,
+    Task.MIGRATE: Reason.MIGRATION_FAILED,
+    Task.SEED: Reason.SEED_FAILED,
+    Task.SMOKE: Reason.SMOKE_FAILED,
 }
 
 
@@ -53,7 +55,7 @@ class Purpose:
     task: Task
     key: str
     phase: Phase
-    reason: str
+    reason: Reason
     message: str
     retries: int
     """Further attempts after a failure that may pass."""

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from listings_operator.actions import Create, Phase
+    from listings_operator.actions import Create
     from listings_operator.desired import DesiredState
     from listings_operator.ledger import Ledger
     from listings_operator.observed import Observed
+    from listings_operator.vocabulary import Phase, Reason
 
 # Watches tell us of every change; this finds what they lost. With jitter, added where the queue is.
 RESYNC_SECONDS: Final = 60.0
@@ -64,7 +65,7 @@ class Verdict:
     """Stop here for now."""
 
     phase: Phase
-    reason: str
+    reason: Reason
     message: str
     ledger: Ledger
     runs: Runs

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from listings_operator.actions import Phase
 from listings_operator.ledger import Error, Failed, Revision, Rollout
 from listings_operator.observed import JobSeen, JobState, Task, Trouble
 from listings_operator.steps.attempts import Finished, Purpose, attempt, told
 from listings_operator.steps.look import AT_ONCE, Look, Outcome, Runs, Verdict
+from listings_operator.vocabulary import Phase, Reason
 
 if TYPE_CHECKING:
     from listings_operator.observed import WorkloadSeen
@@ -46,7 +46,7 @@ def stay_rolled_back(look: Look) -> Outcome:
         )
     return Verdict(
         Phase.ROLLING_BACK,
-        "RollingBack",
+        Reason.ROLLING_BACK,
         f"{message}Returning to version {ledger.stable.version}.",
         ledger,
         Runs.STABLE if stable else Runs.UNCHANGED,
@@ -69,13 +69,13 @@ def roll_out(look: Look) -> Outcome:
         return look
     trouble = workload.trouble
     if trouble is not None and trouble.kind is Trouble.CRASH:
-        return give_up(look, Error("CrashLoop", f"pod {trouble.pod} keeps ending: {trouble.message}"))
+        return give_up(look, Error(Reason.CRASH_LOOP, f"pod {trouble.pod} keeps ending: {trouble.message}"))
     if workload.deadline_exceeded:
         seen_last = f" Pod {trouble.pod}: {trouble.reason}: {trouble.message}" if trouble else ""
         return give_up(
             look,
             Error(
-                "ProgressDeadlineExceeded",
+                Reason.PROGRESS_DEADLINE_EXCEEDED,
                 f"no further pod became available in {target.spec.rollout.progress_deadline_seconds} s.{seen_last}",
             ),
         )
@@ -95,7 +95,7 @@ def verify(look: Look) -> Outcome:
         Task.SMOKE,
         target.template,
         Phase.VERIFYING,
-        "SmokeRunning",
+        Reason.SMOKE_RUNNING,
         f"Version {target.spec.version} is rolled out; the smoke test runs.",
         _SMOKE_RETRIES,
         blocked=Phase.VERIFYING,
@@ -111,7 +111,7 @@ def verify(look: Look) -> Outcome:
         return _remember(look)
     current = result.ledger.attempt
     if current is not None and current.given_up and current.error is not None:
-        return give_up(look.noting(result.ledger), replace(current.error, reason="SmokeFailed"))
+        return give_up(look.noting(result.ledger), replace(current.error, reason=Reason.SMOKE_FAILED))
     # The new pods have taken over and serve: whatever becomes of the test, they are not taken away while it runs.
     return replace(result, runs=Runs.TARGET)
 
@@ -133,7 +133,7 @@ def give_up(look: Look, error: Error) -> Verdict:
         )
     return Verdict(
         Phase.ROLLING_BACK,
-        "RollingBack",
+        Reason.ROLLING_BACK,
         f"{message} Returning to version {ledger.stable.version if ledger.stable else ''}.",
         replace(ledger, failed=Failed(target.revision, error.reason, message), rollout=None, attempt=None),
         Runs.STABLE,
@@ -176,7 +176,7 @@ def _remember(look: Look) -> Look:
 def _rolling(look: Look, message: str) -> Verdict:
     return Verdict(
         Phase.ROLLING_OUT,
-        "RolloutRunning",
+        Reason.ROLLOUT_RUNNING,
         f"Version {look.desired.target.spec.version}: {message}",
         look.ledger,
         Runs.TARGET,

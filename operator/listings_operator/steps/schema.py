@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from listings_operator import names
-from listings_operator.actions import Phase
 from listings_operator.ledger import PENDING_SHOWN, Error, Schema, Served
 from listings_operator.observed import JobSeen, JobState, Task
 from listings_operator.steps.attempts import LONGEST_PAUSE, Purpose, attempt, told
 from listings_operator.steps.look import AT_ONCE, Look, Outcome, Verdict
+from listings_operator.vocabulary import Phase, Reason
 
 if TYPE_CHECKING:
     from listings_operator.ledger import Revision
@@ -35,7 +35,7 @@ def wait_for_other_migrations(look: Look) -> Outcome:
         if job.task is Task.MIGRATE and job.state is JobState.RUNNING and not ours:
             return Verdict(
                 Phase.MIGRATING,
-                "EarlierMigrationRunning",
+                Reason.EARLIER_MIGRATION_RUNNING,
                 f"Job {job.name} of an earlier spec is still migrating; nothing starts before it has ended.",
                 look.ledger,
                 look.holding,
@@ -55,7 +55,7 @@ def look_at_schema(look: Look) -> Outcome:
         Task.PLAN,
         target.schema_key,
         Phase.PLANNING,
-        "PlanRunning",
+        Reason.PLAN_RUNNING,
         f"Asking {target.spec.image_reference} what is pending in the database.",
         _PLAN_RETRIES,
         forever=True,
@@ -94,7 +94,7 @@ def look_at_schema(look: Look) -> Outcome:
         return _wait_for_people(look, schema)
     return Verdict(
         Phase.PLANNING,
-        "MigrationPlanned",
+        Reason.MIGRATION_PLANNED,
         f"{_files(schema)} to go from schema version {schema.version or 'none'} to {schema.target}.",
         replace(ledger, schema=schema, attempt=None),
         look.holding,
@@ -112,7 +112,7 @@ def migrate(look: Look) -> Outcome:
         Task.MIGRATE,
         names.digest([schema.key, schema.version, schema.target, schema.pending]),
         Phase.MIGRATING,
-        "MigrationRunning",
+        Reason.MIGRATION_RUNNING,
         f"{_files(schema)} from schema version {schema.version or 'none'} to {schema.target}; "
         "what ran before goes on serving.",
         target.spec.migrations.backoff_limit,
@@ -124,7 +124,7 @@ def migrate(look: Look) -> Outcome:
             return told(job, look.ledger.attempt.error if look.ledger.attempt else None)
         if report.version != schema.target:
             return Error(
-                "MigrationIncomplete",
+                Reason.MIGRATION_INCOMPLETE,
                 f"Job {job.name} ended at schema version {report.version}, the image needs {schema.target}",
                 "Look at `listings migrate status` with this image.",
             )
@@ -146,7 +146,7 @@ def seed(look: Look) -> Outcome:
         Task.SEED,
         look.desired.target.schema_key,
         Phase.SEEDING,
-        "SeedRunning",
+        Reason.SEED_RUNNING,
         "Loading the demo catalog.",
         _SEED_RETRIES,
     )
@@ -168,7 +168,7 @@ def _wait_for_people(look: Look, schema: Schema) -> Verdict:
     current = look.ledger.attempt
     assert current is not None
     error = Error(
-        "MigrationsPending",
+        Reason.MIGRATIONS_PENDING,
         f"{_files(schema)} pending and spec.migrations.strategy is Off",
         "Run `listings migrate up` with this image, or set the strategy to Auto.",
     )

@@ -1,13 +1,14 @@
 """The operator against a real API server. Nothing else runs there: tests play the controllers and the kubelet.
 
 shop        a namespace with the Secret and one ListingsDeployment, and the parts that tests play
-operated    the same with an operator in this process, watching that namespace
+stepping    an operator that looks when told to; `operator_with(assets)` makes further ones
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from listings_operator.settings import Settings
 from listings_operator.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from e2e.cluster.api_server import ApiServer
     from e2e.cluster.kubectl import Kubectl
@@ -44,6 +45,8 @@ ASSETS = Assets(
     ),
     dashboards=(DashboardFile("service-health", '{"title": "Service health"}'),),
 )
+
+MONITORING_KINDS = (("PrometheusRule", "prometheusrules"), ("ServiceMonitor", "servicemonitors"))
 
 # What a migrated database and the commands of the service answer.
 PLAN_PENDING = {
@@ -63,9 +66,9 @@ def now() -> str:
 
 @pytest.fixture(scope="session")
 def crd(api_server: ApiServer) -> ApiServer:
-    """The API server with our kind."""
-    api_server.kubectl.apply(crd_document())
-    api_server.kubectl.wait("condition=Established", "crd/listingsdeployments.listings.marketplace")
+    """The API server with our kind, and with the outlines of the Prometheus Operator's."""
+    api_server.kubectl.apply(crd_document(), *(monitoring_kind(*names) for names in MONITORING_KINDS))
+    api_server.kubectl.wait("condition=Established", "crd", "--all")
     return api_server
 
 
@@ -74,6 +77,31 @@ def crd_document() -> dict[str, Any]:
     lines = [line for line in CRD.read_text().splitlines() if "{{" not in line]
     document: dict[str, Any] = yaml.safe_load("\n".join(lines))
     return document
+
+
+def monitoring_kind(kind: str, plural: str) -> dict[str, Any]:
+    """As much of a kind as the operator touches. A group of rules called `refused` is."""
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    group = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "rules": {"type": "array", "items": anything}},
+        "x-kubernetes-validations": [{"rule": "self.name != 'refused'", "message": "this one is refused"}],
+    }
+    spec = {**anything, "properties": {"groups": {"type": "array", "maxItems": 10, "items": group}}}
+    schema = {"type": "object", "properties": {"spec": spec}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.monitoring.coreos.com"},
+        "spec": {
+            "group": "monitoring.coreos.com",
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
+            "scope": "Namespaced",
+            "versions": [
+                {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+            ],
+        },
+    }
 
 
 @dataclass(slots=True)
@@ -152,6 +180,45 @@ class Shop:
 
     def finish(self, job: dict[str, Any], report: dict[str, Any] | None, *, failed: bool = False) -> None:
         """Play the kubelet and the Job controller: a pod that ended with this report, and the Job's verdict."""
+        ended = {
+            "exitCode": int(failed),
+            "reason": "Error" if failed else "Completed",
+            "message": json.dumps(report) if report is not None else "Killed",
+            "startedAt": now(),
+            "finishedAt": now(),
+            "containerID": "x://1",
+        }
+        self._pod(job, "Failed" if failed else "Succeeded", {"terminated": ended})
+        self._end(job, failed=failed)
+
+    def cannot_start(self, job: dict[str, Any], reason: str, message: str) -> None:
+        """Play the kubelet: the pod of a Job waits for something that waiting does not bring."""
+        self._pod(job, "Pending", {"waiting": {"reason": reason, "message": message}})
+
+    def allow_jobs(self, number: int) -> None:
+        """Play the quota controller: so many Jobs may be in this namespace."""
+        hard = {"count/jobs.batch": str(number)}
+        self.kubectl.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "ResourceQuota",
+                "metadata": {"name": "jobs"},
+                "spec": {"hard": hard},
+            }
+        )
+        self.patch_status("resourcequota", "jobs", {"hard": hard, "used": {"count/jobs.batch": "0"}})
+        deadline = time.monotonic() + 30
+        while self._may_create_a_job() is not (number > 0):
+            assert time.monotonic() < deadline, "the API server does not see the quota"
+
+    def _may_create_a_job(self) -> bool:
+        try:
+            self.kubectl("create", "job", "probe", "--image=none", "--dry-run=server")
+        except KubectlError:
+            return False
+        return True
+
+    def _pod(self, job: dict[str, Any], phase: str, state: dict[str, Any]) -> None:
         name = job["metadata"]["name"]
         template = job["spec"]["template"]
         pod = f"{name[:57]}-pod"
@@ -175,20 +242,12 @@ class Shop:
                 "spec": template["spec"],
             }
         )
-        ended = {
-            "exitCode": int(failed),
-            "reason": "Error" if failed else "Completed",
-            "message": json.dumps(report) if report is not None else "Killed",
-            "startedAt": now(),
-            "finishedAt": now(),
-            "containerID": "x://1",
-        }
         container = template["spec"]["containers"][0]
         self.patch_status(
             "pod",
             pod,
             {
-                "phase": "Failed" if failed else "Succeeded",
+                "phase": phase,
                 "containerStatuses": [
                     {
                         "name": container["name"],
@@ -196,11 +255,13 @@ class Shop:
                         "imageID": "x",
                         "ready": False,
                         "restartCount": 0,
-                        "state": {"terminated": ended},
+                        "state": state,
                     }
                 ],
             },
         )
+
+    def _end(self, job: dict[str, Any], *, failed: bool) -> None:
         verdict = (
             [("FailureTarget", "BackoffLimitExceeded"), ("Failed", "BackoffLimitExceeded")]
             if failed
@@ -224,7 +285,7 @@ class Shop:
         }
         if not failed:
             status["completionTime"] = now()
-        self.patch_status("job", name, status)
+        self.patch_status("job", job["metadata"]["name"], status)
 
     def become_available(self) -> None:
         """Play the Deployment controller: every pod runs the latest template."""
@@ -326,6 +387,12 @@ class Stepping:
 async def stepping(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stepping]:
     async with stepping_operator(shop, monkeypatch) as found:
         yield found
+
+
+@pytest.fixture
+def operator_with(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Callable[[Assets], Any]:
+    """`async with operator_with(assets) as stepping`: an operator that ships other files."""
+    return lambda assets: stepping_operator(shop, monkeypatch, assets)
 
 
 @asynccontextmanager

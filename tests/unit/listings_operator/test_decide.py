@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from providers.operator_world import OWNER, START, Faults, World, spec_with, state_of
 
-from listings_operator.actions import Apply, Create, Delete, Phase
+from listings_operator.actions import Apply, Create, Delete
 from listings_operator.decide import Desired, plan, refuse
 from listings_operator.desired import Concern
 from listings_operator.ledger import Ledger
@@ -25,6 +25,7 @@ from listings_operator.observed import (
     Trouble,
 )
 from listings_operator.steps.attempts import LONGEST_PAUSE, pause_after
+from listings_operator.vocabulary import Phase, Reason
 
 
 def condition(decision, kind):
@@ -337,11 +338,11 @@ def test_a_foreign_object_beside_the_pods_stops_nothing():
 
 
 def test_a_missing_secret_and_a_broken_rule_file_are_conditions():
-    _, decision = steady(dependencies=(Problem("SecretMissing", "Secret shop-database is not there."),))
+    _, decision = steady(dependencies=(Problem(Reason.SECRET_MISSING, "Secret shop-database is not there."),))
     assert decision.reason == "SecretMissing"
     assert condition(decision, "Stalled").status == "True"
     assert decision.requeue_after < 60
-    _, decision = steady(observability=(Problem("RuleFileInvalid", "alerts/x.yaml: no groups"),))
+    _, decision = steady(observability=(Problem(Reason.RULE_FILE_INVALID, "alerts/x.yaml: no groups"),))
     assert decision.reason == "Ready"
     assert condition(decision, "ObservabilityReady").message == "alerts/x.yaml: no groups"
 
@@ -389,9 +390,9 @@ def test_what_is_suspended_or_going_is_left_alone(fields, deleting, phase):
 
 
 def test_a_spec_that_cannot_be_read_touches_nothing():
-    decision = refuse(Observed(3), Ledger(), Problem("InvalidSpec", "spec.version: missing"))
+    decision = refuse(Observed(3), Ledger(), Problem(Reason.SPEC_INVALID, "spec.version: missing"))
     assert decision.actions == ()
-    assert decision.reason == "InvalidSpec"
+    assert decision.reason == "SpecInvalid"
     assert condition(decision, "Stalled").status == "True"
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listings_operator.conditions import Condition, ConditionType, conditions_status, shortened
+from listings_operator.conditions import Condition, conditions_status, shortened
 from listings_operator.ledger import (
     Attempt,
     Error,
@@ -20,9 +20,12 @@ from listings_operator.ledger import (
     ledger_status,
     read_ledger,
 )
+from listings_operator.observed import Refused
+from listings_operator.vocabulary import ConditionType, Reason
 
 times = st.integers(1_500_000_000, 2_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 texts = st.text(max_size=10)
+reasons = st.sampled_from(Reason)
 versions = st.none() | st.integers(0, 99)
 schemas = st.builds(
     Schema,
@@ -39,7 +42,7 @@ ledgers = st.builds(
     served=st.none() | st.builds(Served, st.integers(0, 9), st.integers(9, 20)),
     secrets=texts,
     revisions=st.lists(st.builds(Revision, texts, texts, texts, versions, times), max_size=3).map(tuple),
-    failed=st.none() | st.builds(Failed, texts, texts, texts),
+    failed=st.none() | st.builds(Failed, texts, reasons, texts),
     rollout=st.none() | st.builds(Rollout, texts, times),
     attempt=st.none()
     | st.builds(
@@ -50,12 +53,14 @@ ledgers = st.builds(
         st.integers(0, 9),
         st.none() | times,
         st.booleans(),
-        st.none() | st.builds(Error, texts, texts, texts),
+        st.none() | st.builds(Error, reasons, texts, texts),
     ),
     last_number=st.integers(0, 99),
     seeded=st.booleans(),
     retry_token=texts,
     reason=texts,
+    told=st.lists(texts, max_size=3).map(tuple),
+    refused=st.lists(st.builds(Refused, texts, texts, texts, texts), max_size=2).map(tuple),
 )
 
 
@@ -75,6 +80,13 @@ def test_retry_forgets_failures_and_what_was_never_reached(ledger):
     assert (after.failed, after.attempt, after.retry_token) == (None, None, "again")
     assert after.schema == (ledger.schema if ledger.schema.done else None)
     assert (after.revisions, after.last_number) == (ledger.revisions, ledger.last_number)
+
+
+def test_a_reason_of_another_version_is_read_as_unknown():
+    status = {
+        "attempt": {"task": "plan", "key": "k", "number": 1, "error": {"reason": "New", "message": "m"}}
+    }
+    assert read_ledger(status).attempt.error == Error(Reason.UNKNOWN, "m")
 
 
 def test_an_error_reads_as_sentences():
