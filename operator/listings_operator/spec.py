@@ -31,6 +31,7 @@ STOP_MARGIN_SECONDS: Final = 3
 _DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _DNS_NAME: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+_LABEL_KEY: Final = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 _LABEL_VALUE: Final = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 
 
@@ -72,7 +73,16 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=_D
 Key = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=_LABEL_VALUE)]
 Text = Annotated[str, StringConstraints(max_length=1024)]
-Labels = Annotated[dict[str, LabelValue], Field(max_length=20)]
+_KEYS: Final = SchemaNote(
+    "x-kubernetes-validations",
+    [
+        {
+            "rule": f"self.all(key, key.matches('{_LABEL_KEY}'))",
+            "message": "write keys as Kubernetes does: name or prefix.example/name, with letters, digits, '-', '_' and '.'",
+        }
+    ],
+)
+Labels = Annotated[dict[str, LabelValue], Field(max_length=20), _KEYS]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Quantity = Annotated[
     str,
@@ -114,6 +124,10 @@ class Image(Part):
         Rule(
             "!(has(self.tag) && has(self.digest))",
             "set image.tag or image.digest, not both: a digest already names one image",
+        ),
+        Rule(
+            "!self.repository.matches(':[^/]*$')",
+            "put what follows the colon of image.repository into image.tag",
         ),
     )
 
@@ -405,12 +419,36 @@ class ResourceAmounts(Part):
 class Resources(Part):
     """Requests and limits of the service's container."""
 
+    rules = tuple(
+        Rule(
+            f"!has(self.requests.{kind}) || !has(self.limits.{kind}) || quantity(string(self.requests.{kind}))"
+            f".compareTo(quantity(string(self.limits.{kind}))) <= 0",
+            f"raise resources.limits.{kind} to at least resources.requests.{kind}",
+        )
+        for kind in ("cpu", "memory")
+    )
+
     requests: ResourceAmounts = Field(ResourceAmounts(cpu="250m", memory="256Mi"), description="Reserved.")
     limits: ResourceAmounts = Field(ResourceAmounts(memory="512Mi"), description="Never exceeded.")
 
 
 class Toleration(Part):
     """A taint that pods accept."""
+
+    rules = (
+        Rule(
+            "self.operator != 'Exists' || !has(self.value)",
+            "remove value from the toleration: with operator Exists every value is accepted",
+        ),
+        Rule(
+            "has(self.key) || self.operator == 'Exists'",
+            "set operator: Exists in a toleration without key, or name the key",
+        ),
+        Rule(
+            "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+            "set effect: NoExecute beside tolerationSeconds: only that effect removes running pods",
+        ),
+    )
 
     key: Annotated[str, StringConstraints(max_length=316)] | None = Field(
         None, description="Taint's key; none: all."
@@ -476,7 +514,9 @@ class Pod(Part):
         (), description="Accepted taints."
     )
     priority_class_name: Name | None = Field(None, description="PriorityClass.")
-    annotations: Annotated[dict[str, Text], Field(max_length=20)] = Field({}, description="Added to pods.")
+    annotations: Annotated[dict[str, Text], Field(max_length=20), _KEYS] = Field(
+        {}, description="Added to pods."
+    )
     labels: Labels = Field({}, description="Added to pods.")
     env: Annotated[tuple[EnvironmentVariable, ...], Field(max_length=20), *_BY_NAME] = Field(
         (), description="Settings of the service that have no field here."
@@ -493,6 +533,10 @@ class ListingsSpec(Part):
         Rule(
             "!(has(self.replicas) && has(self.autoscaling))",
             "remove spec.replicas or spec.autoscaling: with autoscaling the load decides the number of pods",
+        ),
+        Rule(
+            "!has(self.autoscaling) || has(self.pod.resources.requests.cpu)",
+            "set pod.resources.requests.cpu: the autoscaler aims at a percentage of it",
         ),
         Rule(
             "self.grpc.port != self.http.port",

@@ -34,6 +34,10 @@ def env(*names: str):
     return {"pod": {"env": [{"name": name, "value": "1"} for name in names]}}
 
 
+def toleration(**fields: Any):
+    return {"pod": {"tolerations": [fields]}}
+
+
 # Accepted, refused, what the refusal says.
 PAIRS = {
     "tag or digest": (
@@ -110,9 +114,54 @@ PAIRS = {
         "choose other keys in pod.annotations",
     ),
     "quantities": (
-        {"pod": {"resources": {"requests": {"cpu": 1, "memory": "1Gi"}}}},
+        {"pod": {"resources": {"requests": {"cpu": 1, "memory": "0.5Gi"}}}},
         {"pod": {"resources": {"requests": {"memory": "lots"}}}},
         "memory",
+    ),
+    "tag in the repository": (
+        image(repository="registry.example.com:5000/listings"),
+        image(repository="registry.example.com/listings:1.0"),
+        "into image.tag",
+    ),
+    "autoscaling without a request": (
+        {"autoscaling": {}, "pod": {"resources": {"requests": {"cpu": "100m"}}}},
+        {"autoscaling": {}, "pod": {"resources": {"requests": {"memory": "64Mi"}}}},
+        "set pod.resources.requests.cpu",
+    ),
+    "memory limit": (
+        {"pod": {"resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "1024Mi"}}}},
+        {"pod": {"resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "1023Mi"}}}},
+        "raise resources.limits.memory",
+    ),
+    "CPU limit": (
+        {"pod": {"resources": {"requests": {"cpu": 1}, "limits": {"cpu": "1000m"}}}},
+        {"pod": {"resources": {"requests": {"cpu": 2}, "limits": {"cpu": "1500m"}}}},
+        "raise resources.limits.cpu",
+    ),
+    "tolerated value": (
+        toleration(key="spot", operator="Equal", value="yes"),
+        toleration(key="spot", operator="Exists", value="yes"),
+        "remove value from the toleration",
+    ),
+    "tolerating everything": (
+        toleration(operator="Exists"),
+        toleration(value="yes"),
+        "set operator: Exists",
+    ),
+    "tolerating for a while": (
+        toleration(key="spot", effect="NoExecute", tolerationSeconds=60),
+        toleration(key="spot", effect="NoSchedule", tolerationSeconds=60),
+        "set effect: NoExecute",
+    ),
+    "keys of node labels": (
+        {"pod": {"nodeSelector": {"example.com/disk-type": "fast"}}},
+        {"pod": {"nodeSelector": {"disk type": "fast"}}},
+        "write keys as Kubernetes does",
+    ),
+    "keys of annotations": (
+        {"pod": {"annotations": {"example.com/note": "any text: at all"}}},
+        {"pod": {"annotations": {"a/b/c": "x"}}},
+        "write keys as Kubernetes does",
     ),
     "unknown field": ({"suspend": True}, {"paused": True}, 'unknown field "paused"'),
     "unknown field deep down": (
