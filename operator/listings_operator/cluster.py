@@ -156,6 +156,20 @@ class Cluster:
             body=manifest,
         )
 
+    async def change(
+        self, manifest: Mapping[str, Any], manager: str, patch: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Change an object by a JSON patch; 409 or 422 when it is not any more what the patch was made for."""
+        kind, metadata = kind_of(manifest), manifest["metadata"]
+        return await self._ask(
+            "PATCH",
+            kind,
+            kind.path(metadata["namespace"], metadata["name"]),
+            query=[("fieldManager", manager), ("fieldValidation", "Strict")],
+            headers={"Content-Type": "application/json-patch+json"},
+            body=patch,
+        )
+
     async def create(self, manifest: Mapping[str, Any], manager: str, *, kind: Kind | None = None) -> bool:
         """Create an object; False when one of that name exists."""
         kind = kind or kind_of(manifest)
@@ -204,7 +218,7 @@ class Cluster:
         *,
         query: list[tuple[str, str]] | None = None,
         headers: dict[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | list[dict[str, Any]] | None = None,
     ) -> dict[str, Any]:
         began = time.monotonic()
         status = 0
@@ -214,7 +228,7 @@ class Cluster:
                 resource_path=path,
                 query_params=query or [],
                 header_params={"Accept": "application/json", **(headers or {})},
-                body=dict(body) if body is not None else None,
+                body=body,
                 auth_settings=["BearerToken"],
             )
             response: Any = await self.client.call_api(*call, _request_timeout=_TIMEOUT_SECONDS)

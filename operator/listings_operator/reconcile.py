@@ -30,6 +30,7 @@ from listings_operator.observe import ObjectId, read_apis, read_children, read_s
 from listings_operator.observed import Observed, Problem, Refused
 from listings_operator.spec import read_spec
 from listings_operator.status import status_document
+from listings_operator.strays import without_strays
 from listings_operator.vocabulary import Reason
 
 if TYPE_CHECKING:
@@ -288,6 +289,8 @@ class Reconciler:
         try:
             with memory.noting_refusal(id_):
                 document = await self._cluster.apply(manifest, action.concern)
+                if action.concern is not Concern.SCALE and (strays := without_strays(manifest, document)):
+                    document = await self._cluster.change(manifest, action.concern, strays)
         except ApiError as error:
             memory.applied.pop((id_, action.concern), None)
             if error.refused and action.concern is Concern.OBSERVABILITY:

@@ -35,6 +35,45 @@ async def test_an_edited_child_is_put_right(shop, stepping, target):
     assert shop.events.count("DriftCorrected") == 1
 
 
+ADDITIONS = {
+    "deployment": {
+        "spec": {
+            "paused": True,
+            "template": {"spec": {"containers": [{"name": "listings", "env": [{"name": "STRAY", "value": "x"}]}]}},
+        }
+    },
+    "service": {"spec": {"sessionAffinity": "ClientIP"}},
+    "configmap/shop-dashboard-service-health": {"data": {"stray.json": "{}"}},
+}
+
+
+@pytest.mark.parametrize("target", ADDITIONS)
+async def test_what_somebody_adds_to_a_child_is_taken_out_again(shop, stepping, target):
+    await stepping.install()
+    kind, name = split(target)
+    before = shop.get(kind, name)
+    shop.kubectl("patch", kind, name, "--type=strategic", "-p", json.dumps(ADDITIONS[target]))
+    await stepping.look()
+    after = shop.get(kind, name)
+    for part in ("spec", "data"):
+        assert after.get(part) == before.get(part)
+    assert shop.events.count("DriftCorrected") == 1
+    version = after["metadata"]["resourceVersion"]
+    await stepping.look()
+    assert shop.get(kind, name)["metadata"]["resourceVersion"] == version
+
+
+async def test_a_restart_that_somebody_asks_for_is_let_be(shop, stepping):
+    await stepping.install()
+    shop.kubectl("rollout", "restart", "deployment/shop")
+    shop.kubectl("set", "env", "deployment/shop", "STRAY=x")
+    await stepping.look()
+    template = shop.get("deployment")["spec"]["template"]
+    assert "kubectl.kubernetes.io/restartedAt" in template["metadata"]["annotations"]
+    names = [each["name"] for each in template["spec"]["containers"][0]["env"]]
+    assert "STRAY" not in names
+
+
 @pytest.mark.parametrize("target", EDITS)
 async def test_a_deleted_child_comes_back(shop, stepping, target):
     await stepping.install()
