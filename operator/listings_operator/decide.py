@@ -173,7 +173,7 @@ def _steady(look: Look) -> Verdict:
     workload, version = look.observed.workload, look.desired.target.spec.version
     if workload is None or (workload.wanted > 0 and workload.available == 0):
         trouble = workload.trouble if workload else None
-        why = f" Pod {trouble.pod}: {trouble.reason}: {trouble.message}" if trouble else ""
+        why = f" Seen: {trouble}." if trouble else ""
         return Verdict(
             Phase.READY,
             Reason.NO_POD_AVAILABLE,

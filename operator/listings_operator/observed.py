@@ -54,6 +54,8 @@ class Trouble(StrEnum):
     IMAGE = "Image"
     CRASH = "Crash"
     CONFIG = "Config"
+    PLACE = "Place"
+    """No node has room for it, or no pod may be made at all; a new node or a higher quota mends that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,9 @@ class PodTrouble:
     pod: str
     reason: str
     message: str
+
+    def __str__(self) -> str:
+        return f"pod {self.pod}: {self.reason}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +277,17 @@ def workload_seen(deployment: Mapping[str, Any], pods: Iterable[Mapping[str, Any
         updated=status.get("updatedReplicas", 0),
         available=status.get("availableReplicas", 0),
         deadline_exceeded=conditions.get("Progressing", {}).get("reason") == "ProgressDeadlineExceeded",
-        trouble=pod_trouble(latest),
+        trouble=pod_trouble(latest) or _no_pods(deployment, conditions),
     )
+
+
+def _no_pods(deployment: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]]) -> PodTrouble | None:
+    """Why no pod can be made: a quota, an admission policy, a PriorityClass that does not exist."""
+    failure = conditions.get("ReplicaFailure", {})
+    if failure.get("status") != "True":
+        return None
+    name = f"of {deployment['metadata']['name']}"
+    return PodTrouble(Trouble.PLACE, name, failure.get("reason", ""), failure.get("message", ""))
 
 
 def pod_trouble(pods: Iterable[Mapping[str, Any]]) -> PodTrouble | None:
@@ -281,6 +295,10 @@ def pod_trouble(pods: Iterable[Mapping[str, Any]]) -> PodTrouble | None:
     for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])):
         if "deletionTimestamp" in pod["metadata"]:
             continue
+        for condition in pod.get("status", {}).get("conditions", ()):
+            if condition.get("reason") == "Unschedulable":
+                name = str(pod["metadata"]["name"])
+                return PodTrouble(Trouble.PLACE, name, "Unschedulable", condition.get("message", ""))
         for container in pod.get("status", {}).get("containerStatuses", ()):
             waiting = container.get("state", {}).get("waiting") or {}
             reason, message = waiting.get("reason", ""), waiting.get("message", "")

@@ -141,6 +141,11 @@ class Reason(StrEnum):
         "The kubelet cannot make the container: a Secret or a key went away meanwhile, or the image's user is root.",
         "Bring back what the message names.",
     )
+    POD_NOT_PLACED = (
+        "PodNotPlaced",
+        "No node has room for a pod of a Job. What ran before goes on.",
+        "Nothing, if nodes are on their way. Otherwise give the cluster room, or correct `spec.pod`.",
+    )
     CRASH_LOOP = (
         "CrashLoop",
         "A process of the new revision keeps ending. The last good revision comes back if the live schema serves it.",

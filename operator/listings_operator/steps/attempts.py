@@ -30,6 +30,7 @@ _REASON_OF_TROUBLE: Final = {
     Trouble.IMAGE: Reason.IMAGE_PULL_FAILED,
     Trouble.CRASH: Reason.CRASH_LOOP,
     Trouble.CONFIG: Reason.CONTAINER_CONFIG_INVALID,
+    Trouble.PLACE: Reason.POD_NOT_PLACED,
 }
 _REASON_OF_ERROR: Final = {
     "Unreachable": Reason.DATABASE_UNREACHABLE,
@@ -170,14 +171,17 @@ def _running(look: Look, purpose: Purpose, current: Attempt, job: JobSeen) -> Ve
         return _waiting(look.ledger, look, purpose)
     error = Error(
         _REASON_OF_TROUBLE[job.trouble.kind],
-        f"pod {job.trouble.pod}: {job.trouble.reason}: {job.trouble.message}",
+        str(job.trouble),
         "Correct spec.image or the credentials in image.pullSecrets."
         if job.trouble.kind is Trouble.IMAGE
         else "",
     )
     # Kept, because the pod that shows it is gone once the Job has passed its deadline.
     ledger = replace(look.ledger, attempt=replace(current, error=error))
-    return Verdict(purpose.blocked, error.reason, str(error), ledger, look.holding, stalled=True)
+    # A node may be on its way; anything else takes a person.
+    stalled = job.trouble.kind is not Trouble.PLACE
+    phase = purpose.blocked if stalled else purpose.phase
+    return Verdict(phase, error.reason, str(error), ledger, look.holding, stalled=stalled)
 
 
 def _pause(ledger: Ledger, look: Look, purpose: Purpose, current: Attempt) -> Verdict:

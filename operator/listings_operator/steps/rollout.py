@@ -16,7 +16,7 @@ from listings_operator.steps.look import AT_ONCE, Look, Outcome, Runs, Verdict
 from listings_operator.vocabulary import Phase, Reason
 
 if TYPE_CHECKING:
-    from listings_operator.observed import WorkloadSeen
+    from listings_operator.observed import PodTrouble, WorkloadSeen
 
 # One repeat, so that a single lost packet takes no release back.
 _SMOKE_RETRIES: Final = 1
@@ -71,17 +71,11 @@ def roll_out(look: Look) -> Outcome:
     if trouble is not None and trouble.kind is Trouble.CRASH:
         return give_up(look, Error(Reason.CRASH_LOOP, f"pod {trouble.pod} keeps ending: {trouble.message}"))
     if workload.deadline_exceeded:
-        seen_last = f" Pod {trouble.pod}: {trouble.reason}: {trouble.message}" if trouble else ""
-        return give_up(
-            look,
-            Error(
-                Reason.PROGRESS_DEADLINE_EXCEEDED,
-                f"no further pod became available in {target.spec.rollout.progress_deadline_seconds} s.{seen_last}",
-            ),
-        )
-    return _rolling(
-        look, f"{workload.updated} of {workload.wanted} pods are new, {workload.available} available."
-    )
+        seconds = target.spec.rollout.progress_deadline_seconds
+        message = f"no further pod became available in {seconds} s.{_seen(trouble)}"
+        return give_up(look, Error(Reason.PROGRESS_DEADLINE_EXCEEDED, message))
+    new = f"{workload.updated} of {workload.wanted} pods are new, {workload.available} available."
+    return _rolling(look, new + _seen(trouble))
 
 
 def verify(look: Look) -> Outcome:
@@ -181,6 +175,10 @@ def _rolling(look: Look, message: str) -> Verdict:
         look.ledger,
         Runs.TARGET,
     )
+
+
+def _seen(trouble: PodTrouble | None) -> str:
+    return f" Seen: {trouble}." if trouble else ""
 
 
 def _runs(workload: WorkloadSeen, template: str) -> bool:

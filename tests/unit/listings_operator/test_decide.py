@@ -501,3 +501,31 @@ def test_what_was_managed_stays_told_while_suspended():
     world.fields["suspend"] = True
     assert world.look().phase is Phase.SUSPENDED
     assert world.status["managedObjects"] == managed
+
+
+def test_a_job_without_a_node_is_told_and_waited_for():
+    world = ready()
+    world.version = 2
+    world.look()
+    [name] = world.unfinished()
+    trouble = PodTrouble(Trouble.PLACE, "shop-plan-x", "Unschedulable", "0/3 nodes are available")
+    world.jobs[name] = replace(world.jobs[name], trouble=trouble)
+    decision = world.look()
+    assert (decision.phase, decision.reason) == (Phase.PLANNING, Reason.POD_NOT_PLACED)
+    assert condition(decision, "Stalled").status == "False", "a node may be on its way"
+    world.jobs[name] = replace(world.jobs[name], trouble=None)
+    assert world.look().reason is Reason.PLAN_RUNNING
+
+
+def test_a_rollout_that_waits_says_what_its_pod_waits_for():
+    world = ready()
+    world.version = 2
+    while world.running_version != 2:
+        for name in world.unfinished():
+            world.run_job(name)
+        world.look()
+    trouble = PodTrouble(Trouble.PLACE, "shop-2", "Unschedulable", "0/3 nodes are available")
+    observed = replace(world.observed(), workload=replace(world.workload(), trouble=trouble))
+    decision = plan(world.desired(world.status), observed, world.plans[-1].ledger, world.now)
+    assert decision.reason is Reason.ROLLOUT_RUNNING
+    assert "Seen: pod shop-2: Unschedulable" in decision.message
