@@ -56,9 +56,10 @@ from listings.transport.guard import Guard
 from listings.transport.identity import TokenVerifier
 from listings.transport.limits import Limiter
 from listings.transport.policy import POLICIES, LimitBy
-from listings.transport.rest.application import RestUseCases, rest_application
+from listings.transport.rest.application import rest_application
 from listings.transport.rest.route import Edge
 from listings.transport.rest.server import HttpServer
+from listings.transport.rest.service import RestService
 from listings.transport.table import method_table
 from listings.usecases.categories import Categories
 from listings.usecases.expiry import ExpirySweeper, QueuePurge, every
@@ -160,14 +161,14 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             max_bytes=settings.cache.max_bytes,
         )
         address = settings.redis.address()
-        bus: RedisBus | PostgresBus
+        postgres = PostgresBus(settings.database, connections)
         redis: RedisBus | None = None
         if address is None:
-            bus = PostgresBus(settings.database, connections)
+            invalidations = Invalidations(cache, postgres, metrics.bus)
         else:
-            bus = redis = RedisBus(settings.redis, address)
-            stack.push_async_callback(bus.close)
-        invalidations = Invalidations(cache, bus, metrics.bus)
+            redis = RedisBus(settings.redis, address)
+            stack.push_async_callback(redis.close)
+            invalidations = Invalidations(cache, redis, metrics.bus, second=postgres)
         if cache.enabled:  # without answers of its own a process only tells the others
             await stack.enter_async_context(_background(invalidations.run()))
 
@@ -250,13 +251,16 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         )
         rest = rest_application(
             settings,
-            RestUseCases(
+            RestService(
                 categories=use_cases.categories,
                 favorites=use_cases.favorites,
                 images=use_cases.images,
                 listings=use_cases.listings,
                 search=use_cases.search,
                 storefronts=use_cases.storefronts,
+                health=health,
+                connections=connections,
+                registry=metrics.registry,
             ),
             Edge(
                 rest_guard,
@@ -265,9 +269,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 tracer=tracer,
                 unforeseen=errors.of("rest"),
             ),
-            health,
-            connections,
-            metrics,
+            metrics.http,
         )
         http = HttpServer(settings.server, rest)
         stack.push_async_callback(_drain, grpc, http)

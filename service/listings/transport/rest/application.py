@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
@@ -12,17 +11,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
 
 import listings
-from listings.transport.rest.categories import category_routes
-from listings.transport.rest.docs import docs_routes
+from listings.transport.rest import categories, docs, favorites, images, operations, storefronts
+from listings.transport.rest import listings as rest_listings
 from listings.transport.rest.document import describe
-from listings.transport.rest.favorites import favorite_routes
-from listings.transport.rest.images import image_routes
-from listings.transport.rest.listings import listing_routes
-from listings.transport.rest.operations import health_routes, metrics_routes
 from listings.transport.rest.pipeline import CALL, Pipeline
 from listings.transport.rest.refusals import refusal
-from listings.transport.rest.route import edge_route
-from listings.transport.rest.storefronts import storefront_routes
+from listings.transport.rest.route import EDGE
 
 if TYPE_CHECKING:
     from fastapi.routing import APIRoute
@@ -30,17 +24,10 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
-    from listings.db.connections import Connections
-    from listings.health import Health
-    from listings.metrics import Metrics
+    from listings.metrics import HttpMetrics
     from listings.settings import Settings
     from listings.transport.rest.route import Edge
-    from listings.usecases.categories import Categories
-    from listings.usecases.favorites import Favorites
-    from listings.usecases.images import Images
-    from listings.usecases.listings import Listings
-    from listings.usecases.search import Search
-    from listings.usecases.storefronts import Storefronts
+    from listings.transport.rest.service import RestService
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ABOUT: Final = """Listings, categories, storefronts, images and favorites over HTTP. Products, stock and inventory are
@@ -50,27 +37,30 @@ Errors are JSON: `error` says what is wrong, `reason` is a stable token for prog
 to mend. Every answer carries `X-Request-Id`; send your own to find a request again in the logs."""
 
 
-@dataclass(frozen=True, slots=True)
-class RestUseCases:
-    """What the REST edge can do for its callers."""
+def rest_application(settings: Settings, service: RestService, edge: Edge, metrics: HttpMetrics) -> ASGIApp:
+    """The routes, CORS and the pipeline around them, for one service."""
+    inner: ASGIApp = _routes()
+    if settings.cors.allowed_origins:
+        inner = CORSMiddleware(
+            inner,
+            allow_origins=settings.cors.allowed_origins,
+            allow_methods=_METHODS,
+            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
+            expose_headers=["X-Request-Id", "Retry-After"],
+            max_age=600,
+        )
+    return Pipeline(
+        inner,
+        metrics,
+        largest_body=settings.server.max_message_bytes,
+        is_stopping=lambda: service.health.is_stopping,
+        scope={EDGE: edge, **service.scope()},
+    )
 
-    categories: Categories
-    favorites: Favorites
-    images: Images
-    listings: Listings
-    search: Search
-    storefronts: Storefronts
 
-
-def rest_application(
-    settings: Settings,
-    use_cases: RestUseCases,
-    edge: Edge,
-    health: Health,
-    connections: Connections,
-    metrics: Metrics,
-) -> ASGIApp:
-    """Routes, CORS and the pipeline around them."""
+@cache
+def _routes() -> FastAPI:
+    """Every route; the same for all services of a process, which requests find in their scope."""
     app = FastAPI(
         title="Listings",
         summary="Catalog and stock of a marketplace.",
@@ -81,37 +71,11 @@ def rest_application(
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    route_class = edge_route(edge)
-    for router in (
-        listing_routes(use_cases.listings, use_cases.search, route_class),
-        image_routes(use_cases.images, route_class),
-        category_routes(use_cases.categories, route_class),
-        storefront_routes(use_cases.storefronts, route_class),
-        favorite_routes(use_cases.favorites, use_cases.listings, route_class),
-        health_routes(health, connections, route_class),
-        metrics_routes(metrics.registry, route_class),
-        docs_routes(app, route_class),
-    ):
-        app.include_router(router)
+    for module in (rest_listings, images, categories, storefronts, favorites, operations, docs):
+        app.include_router(module.router)
     app.openapi = partial(describe, app)  # type: ignore[method-assign] # FastAPI's documented way
     app.add_exception_handler(HTTPException, _no_route)
-
-    inner: ASGIApp = app
-    if settings.cors.allowed_origins:
-        inner = CORSMiddleware(
-            app,
-            allow_origins=settings.cors.allowed_origins,
-            allow_methods=_METHODS,
-            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
-            expose_headers=["X-Request-Id", "Retry-After"],
-            max_age=600,
-        )
-    return Pipeline(
-        inner,
-        metrics.http,
-        largest_body=settings.server.max_message_bytes,
-        is_stopping=lambda: health.is_stopping,
-    )
+    return app
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -7,20 +7,21 @@ machine without internet, and its content policy allows nothing from elsewhere.
 from __future__ import annotations
 
 import json
+from functools import cache
 from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from listings.transport.rest.document import describe
+from listings.transport.rest.route import EdgeRoute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastapi import FastAPI
-    from fastapi.routing import APIRoute
 
 Json = dict[str, Any]
 
@@ -35,22 +36,18 @@ _ASSETS: Final = {"docs.css": "text/css", "docs.js": "text/javascript"}
 _WITH_BODY: Final = frozenset({"post", "put", "patch"})
 
 
-def docs_routes(app: FastAPI, route_class: type[APIRoute]) -> APIRouter:
-    """`/docs` and the two files it needs."""
-    router = APIRouter(route_class=route_class, include_in_schema=False)
-    static = files("listings.transport.rest") / "static"
-    rendered: list[str] = []
+router = APIRouter(route_class=EdgeRoute, include_in_schema=False)
 
-    @router.get("/docs", name="docs")
-    async def show_docs() -> HTMLResponse:
-        """Show every endpoint to people."""
-        if not rendered:
-            rendered.append(page(describe(app)))
-        return HTMLResponse(rendered[0], headers=_HEADERS)
 
-    for name, kind in _ASSETS.items():
-        router.add_api_route(f"/docs/{name}", _asset((static / name).read_bytes(), kind), name="docs")
-    return router
+@router.get("/docs", name="docs")
+async def show_docs(request: Request) -> HTMLResponse:
+    """Show every endpoint to people."""
+    return HTMLResponse(_page_of(request.app), headers=_HEADERS)
+
+
+@cache
+def _page_of(app: FastAPI) -> str:
+    return page(describe(app))
 
 
 def _asset(content: bytes, kind: str) -> Any:
@@ -58,6 +55,11 @@ def _asset(content: bytes, kind: str) -> Any:
         return Response(content, media_type=kind, headers={"Cache-Control": "max-age=300"})
 
     return show
+
+
+for _name, _kind_of in _ASSETS.items():
+    _content = (files("listings.transport.rest") / "static" / _name).read_bytes()
+    router.add_api_route(f"/docs/{_name}", _asset(_content, _kind_of), name="docs")
 
 
 def page(document: Json) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from starlette.responses import JSONResponse, Response
 
 from listings.domain.errors import NotFound
@@ -24,106 +23,112 @@ from listings.transport.rest.parameters import (
     offset_of,
     refusals,
 )
-from listings.transport.rest.route import CallOf
-from listings.usecases.favorites import Favorites
+from listings.transport.rest.route import CallOf, EdgeRoute
+from listings.transport.rest.service import ServiceOf
 from listings.usecases.listings import Listings
 
+router = APIRouter(prefix="/api/v1", tags=["Favorites"], route_class=EdgeRoute)
 
-def favorite_routes(favorites: Favorites, listings: Listings, route_class: type[APIRoute]) -> APIRouter:
-    """`/api/v1/favorites` and `/api/v1/users/{user_id}/favorites`."""
-    router = APIRouter(prefix="/api/v1", tags=["Favorites"], route_class=route_class)
 
-    @router.post(
-        "/favorites/{listing_id}",
-        name="AddToFavorites",
-        status_code=201,
-        response_model=shapes.Favorite,
-        responses=refusals(404, body=True, who=True),
+@router.post(
+    "/favorites/{listing_id}",
+    name="AddToFavorites",
+    status_code=201,
+    response_model=shapes.Favorite,
+    responses=refusals(404, body=True, who=True),
+)
+async def add_favorite(
+    service: ServiceOf, call: CallOf, listing_id: ListingId, body: ActingUser | None = None
+) -> JSONResponse:
+    """Keep a listing. Keeping it again is fine and changes nothing."""
+    user_id = int32_id(acting_user(call, body.user_id if body else None, where="body"), "user_id")
+    favorite = await service.favorites.add(user_id, int32_id(listing_id, "listing_id"))
+    return JSONResponse(render.favorite(favorite), 201)
+
+
+@router.get(
+    "/favorites",
+    name="GetUserFavorites",
+    response_model=shapes.Favorites,
+    responses=refusals(404, who=True),
+)
+async def list_favorites(
+    service: ServiceOf,
+    call: CallOf,
+    user_id: UserInQuery = None,
+    limit: Limit = 20,
+    offset: Offset = None,
+    page: PageNumber = None,
+    page_token: PageToken = "",
+) -> JSONResponse:
+    """List the listings that a user keeps, newest favorite first. Deleted listings are left out."""
+    user = int32_id(acting_user(call, user_id, where="query"), "user_id")
+    found = await service.favorites.of_user(
+        user, limit=limit, offset=offset_of(limit, offset, page), token=page_token
     )
-    async def add_favorite(
-        call: CallOf, listing_id: ListingId, body: ActingUser | None = None
-    ) -> JSONResponse:
-        """Keep a listing. Keeping it again is fine and changes nothing."""
-        user_id = int32_id(acting_user(call, body.user_id if body else None, where="body"), "user_id")
-        favorite = await favorites.add(user_id, int32_id(listing_id, "listing_id"))
-        return JSONResponse(render.favorite(favorite), 201)
-
-    @router.get(
-        "/favorites",
-        name="GetUserFavorites",
-        response_model=shapes.Favorites,
-        responses=refusals(404, who=True),
+    kept = await _existing(service.listings, found.listing_ids)
+    return JSONResponse(
+        {
+            "favorites": [render.listing(listing) for listing in kept],
+            "total": found.total,
+            "next_page_token": found.next_page_token,
+        }
     )
-    async def list_favorites(
-        call: CallOf,
-        user_id: UserInQuery = None,
-        limit: Limit = 20,
-        offset: Offset = None,
-        page: PageNumber = None,
-        page_token: PageToken = "",
-    ) -> JSONResponse:
-        """List the listings that a user keeps, newest favorite first. Deleted listings are left out."""
-        user = int32_id(acting_user(call, user_id, where="query"), "user_id")
-        found = await favorites.of_user(
-            user, limit=limit, offset=offset_of(limit, offset, page), token=page_token
-        )
-        kept = await _existing(listings, found.listing_ids)
-        return JSONResponse(
-            {
-                "favorites": [render.listing(listing) for listing in kept],
-                "total": found.total,
-                "next_page_token": found.next_page_token,
-            }
-        )
 
-    @router.delete(
-        "/favorites/{listing_id}",
-        name="RemoveFromFavorites",
-        status_code=204,
-        responses=refusals(404, who=True),
-    )
-    async def remove_favorite(call: CallOf, listing_id: ListingId, user_id: UserInQuery = None) -> Response:
-        """Stop keeping a listing. Removing what is not there is fine."""
-        user = int32_id(acting_user(call, user_id, where="query"), "user_id")
-        await favorites.remove(user, int32_id(listing_id, "listing_id"))
-        return Response(status_code=204)
 
-    @router.get(
-        "/favorites/{listing_id}/is-favorite",
-        name="IsFavorite",
-        response_model=shapes.IsFavoriteAnswer,
-        responses=refusals(404, who=True),
-    )
-    async def is_favorite(call: CallOf, listing_id: ListingId, user_id: UserInQuery = None) -> JSONResponse:
-        """Tell whether a user keeps a listing."""
-        user = int32_id(acting_user(call, user_id, where="query"), "user_id")
-        kept = await favorites.is_favorite(user, int32_id(listing_id, "listing_id"))
-        return JSONResponse({"data": {"is_favorite": kept}})
+@router.delete(
+    "/favorites/{listing_id}",
+    name="RemoveFromFavorites",
+    status_code=204,
+    responses=refusals(404, who=True),
+)
+async def remove_favorite(
+    service: ServiceOf, call: CallOf, listing_id: ListingId, user_id: UserInQuery = None
+) -> Response:
+    """Stop keeping a listing. Removing what is not there is fine."""
+    user = int32_id(acting_user(call, user_id, where="query"), "user_id")
+    await service.favorites.remove(user, int32_id(listing_id, "listing_id"))
+    return Response(status_code=204)
 
-    @router.get(
-        "/favorites/{listing_id}/users",
-        name="GetFavoritedUsers",
-        response_model=shapes.UserIdsAnswer,
-        responses=refusals(404, who=True),
-    )
-    async def users_of_favorite(listing_id: ListingId) -> JSONResponse:
-        """List the users who keep a listing."""
-        users = await favorites.users_of(int32_id(listing_id, "listing_id"))
-        return JSONResponse({"data": {"user_ids": users}})
 
-    @router.get(
-        "/users/{user_id}/favorites",
-        name="GetUserFavorites",
-        response_model=shapes.FavoriteIdsAnswer,
-        responses=refusals(404, who=True),
-    )
-    async def favorite_ids(call: CallOf, user_id: UserId) -> JSONResponse:
-        """List the ids of all listings that a user keeps, newest favorite first."""
-        user = int32_id(call.acting_user(user_id), "user_id")
-        found = await favorites.of_user(user)
-        return JSONResponse({"data": {"listing_ids": list(found.listing_ids), "total": found.total}})
+@router.get(
+    "/favorites/{listing_id}/is-favorite",
+    name="IsFavorite",
+    response_model=shapes.IsFavoriteAnswer,
+    responses=refusals(404, who=True),
+)
+async def is_favorite(
+    service: ServiceOf, call: CallOf, listing_id: ListingId, user_id: UserInQuery = None
+) -> JSONResponse:
+    """Tell whether a user keeps a listing."""
+    user = int32_id(acting_user(call, user_id, where="query"), "user_id")
+    kept = await service.favorites.is_favorite(user, int32_id(listing_id, "listing_id"))
+    return JSONResponse({"data": {"is_favorite": kept}})
 
-    return router
+
+@router.get(
+    "/favorites/{listing_id}/users",
+    name="GetFavoritedUsers",
+    response_model=shapes.UserIdsAnswer,
+    responses=refusals(404, who=True),
+)
+async def users_of_favorite(service: ServiceOf, listing_id: ListingId) -> JSONResponse:
+    """List the users who keep a listing."""
+    users = await service.favorites.users_of(int32_id(listing_id, "listing_id"))
+    return JSONResponse({"data": {"user_ids": users}})
+
+
+@router.get(
+    "/users/{user_id}/favorites",
+    name="GetUserFavorites",
+    response_model=shapes.FavoriteIdsAnswer,
+    responses=refusals(404, who=True),
+)
+async def favorite_ids(service: ServiceOf, call: CallOf, user_id: UserId) -> JSONResponse:
+    """List the ids of all listings that a user keeps, newest favorite first."""
+    user = int32_id(call.acting_user(user_id), "user_id")
+    found = await service.favorites.of_user(user)
+    return JSONResponse({"data": {"listing_ids": list(found.listing_ids), "total": found.total}})
 
 
 async def _existing(listings: Listings, ids: tuple[int, ...]) -> list[Listing]:

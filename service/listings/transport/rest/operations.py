@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.responses import JSONResponse, Response
 
 import listings
-from listings.db.connections import Connections
 from listings.health import Check, Health, State, overall
 from listings.transport.render.json import moment
+from listings.transport.rest.route import EdgeRoute
+from listings.transport.rest.service import RestService, ServiceOf
 
 _MEGABYTE: Final = 1024 * 1024
 _PAGE_BYTES: Final = 4096
@@ -30,77 +30,74 @@ _FRESH: Final = {"Cache-Control": "no-store"}
 _AWAY: Final[dict[int | str, dict[str, Any]]] = {503: {"description": "Not now; the body says why."}}
 
 
-def health_routes(health: Health, connections: Connections, route_class: type[APIRoute]) -> APIRouter:
-    """`/health`, its parts, and `/ready`."""
-    router = APIRouter(tags=["Health"], route_class=route_class)
-
-    @router.get("/health", name="health", response_model=dict[str, Any], responses=_AWAY)
-    async def show_health() -> JSONResponse:
-        """Tell how the service and what it depends on are: 503 only without the database."""
-        checks = await health.checks()
-        return _answer(_summary(health, checks), ok=overall(checks) is not State.UNHEALTHY)
-
-    @router.get("/health/deep", name="health_deep", response_model=dict[str, Any], responses=_AWAY)
-    async def show_deep_health() -> JSONResponse:
-        """Tell the same, with what one process knows about itself."""
-        checks = await health.checks()
-        body = _summary(health, checks) | {"diagnostics": _diagnostics(health, connections)}
-        return _answer(body, ok=overall(checks) is not State.UNHEALTHY)
-
-    @router.get("/health/live", name="health_live", response_model=dict[str, Any])
-    async def show_liveness() -> JSONResponse:
-        """Tell that the process answers; depends on nothing, so that an outage restarts nobody."""
-        return _answer({"status": "healthy", "timestamp": int(time.time())}, ok=True)
-
-    @router.get("/ready", name="ready", response_model=dict[str, Any], responses=_AWAY)
-    @router.get("/health/ready", name="health_ready", response_model=dict[str, Any], responses=_AWAY)
-    async def show_readiness() -> JSONResponse:
-        """Tell whether to send calls here: not while draining, not without the database."""
-        ready = await health.is_ready()
-        body: dict[str, Any] = {"status": "ready" if ready else "not_ready", "timestamp": int(time.time())}
-        if not ready:
-            body["reason"] = "stopping" if health.is_stopping else "database unreachable"
-        return _answer(body, ok=ready)
-
-    @router.get("/health/startup", name="health_startup", response_model=dict[str, Any], responses=_AWAY)
-    async def show_startup() -> JSONResponse:
-        """Tell whether the service has been ready once; stays true from then on."""
-        started = await health.has_started()
-        return _answer(
-            {"status": "started" if started else "starting", "timestamp": int(time.time())}, ok=started
-        )
-
-    @router.get("/health/db", name="health_db", response_model=dict[str, Any], responses=_AWAY)
-    async def show_database() -> JSONResponse:
-        """Tell how the database is."""
-        return _one(await health.database())
-
-    @router.get("/health/redis", name="health_redis", response_model=dict[str, Any], responses=_AWAY)
-    async def show_redis() -> JSONResponse:
-        """Tell how Redis is; the service works without it, so its absence is no 503."""
-        return _one(await health.redis())
-
-    return router
+router = APIRouter(tags=["Health"], route_class=EdgeRoute)
 
 
-def metrics_routes(registry: CollectorRegistry, route_class: type[APIRoute]) -> APIRouter:
-    """`/metrics`."""
-    router = APIRouter(tags=["Health"], route_class=route_class)
+@router.get("/health", name="health", response_model=dict[str, Any], responses=_AWAY)
+async def show_health(service: ServiceOf) -> JSONResponse:
+    """Tell how the service and what it depends on are: 503 only without the database."""
+    checks = await service.health.checks()
+    return _answer(_summary(service.health, checks), ok=overall(checks) is not State.UNHEALTHY)
 
-    @router.get(
-        "/metrics",
-        name="metrics",
-        response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+
+@router.get("/health/deep", name="health_deep", response_model=dict[str, Any], responses=_AWAY)
+async def show_deep_health(service: ServiceOf) -> JSONResponse:
+    """Tell the same, with what one process knows about itself."""
+    checks = await service.health.checks()
+    body = _summary(service.health, checks) | {"diagnostics": _diagnostics(service)}
+    return _answer(body, ok=overall(checks) is not State.UNHEALTHY)
+
+
+@router.get("/health/live", name="health_live", response_model=dict[str, Any])
+async def show_liveness() -> JSONResponse:
+    """Tell that the process answers; depends on nothing, so that an outage restarts nobody."""
+    return _answer({"status": "healthy", "timestamp": int(time.time())}, ok=True)
+
+
+@router.get("/ready", name="ready", response_model=dict[str, Any], responses=_AWAY)
+@router.get("/health/ready", name="health_ready", response_model=dict[str, Any], responses=_AWAY)
+async def show_readiness(service: ServiceOf) -> JSONResponse:
+    """Tell whether to send calls here: not while draining, not without the database."""
+    ready = await service.health.is_ready()
+    body: dict[str, Any] = {"status": "ready" if ready else "not_ready", "timestamp": int(time.time())}
+    if not ready:
+        body["reason"] = "stopping" if service.health.is_stopping else "database unreachable"
+    return _answer(body, ok=ready)
+
+
+@router.get("/health/startup", name="health_startup", response_model=dict[str, Any], responses=_AWAY)
+async def show_startup(service: ServiceOf) -> JSONResponse:
+    """Tell whether the service has been ready once; stays true from then on."""
+    started = await service.health.has_started()
+    return _answer(
+        {"status": "started" if started else "starting", "timestamp": int(time.time())}, ok=started
     )
-    async def show_metrics(request: Request) -> Response:
-        """Show every metric as Prometheus text, or as OpenMetrics when `Accept` asks for it."""
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        # In a thread: thousands of series take milliseconds that calls in flight should not wait for.
-        text = await asyncio.to_thread(_encoded, encode, registry)
-        return Response(text, headers=_FRESH | {"Content-Type": content_type})
 
-    return router
+
+@router.get("/health/db", name="health_db", response_model=dict[str, Any], responses=_AWAY)
+async def show_database(service: ServiceOf) -> JSONResponse:
+    """Tell how the database is."""
+    return _one(await service.health.database())
+
+
+@router.get("/health/redis", name="health_redis", response_model=dict[str, Any], responses=_AWAY)
+async def show_redis(service: ServiceOf) -> JSONResponse:
+    """Tell how Redis is; the service works without it, so its absence is no 503."""
+    return _one(await service.health.redis())
+
+
+@router.get(
+    "/metrics",
+    name="metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def show_metrics(service: ServiceOf, request: Request) -> Response:
+    """Show every metric as Prometheus text, or as OpenMetrics when `Accept` asks for it."""
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    # In a thread: thousands of series take milliseconds that calls in flight should not wait for.
+    text = await asyncio.to_thread(_encoded, encode, service.registry)
+    return Response(text, headers=_FRESH | {"Content-Type": content_type})
 
 
 def _encoded(encode: Callable[[CollectorRegistry], bytes], registry: CollectorRegistry) -> bytes:
@@ -134,9 +131,9 @@ def _summary(health: Health, checks: dict[str, Check]) -> dict[str, Any]:
     }
 
 
-def _diagnostics(health: Health, connections: Connections) -> dict[str, Any]:
+def _diagnostics(service: RestService) -> dict[str, Any]:
     virtual, resident = _memory_bytes()
-    pool = connections.state()
+    pool = service.connections.state()
     return {
         "tasks": len(asyncio.all_tasks()),
         "threads": threading.active_count(),
@@ -150,7 +147,7 @@ def _diagnostics(health: Health, connections: Connections) -> dict[str, Any]:
                 "kind": error.kind,
                 "request_id": error.request_id,
             }
-            for error in health.recent_errors
+            for error in service.health.recent_errors
         ],
         "connection_pools": {
             "database": {

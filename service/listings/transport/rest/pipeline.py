@@ -16,7 +16,7 @@ from listings.transport.call import Call, ip_of
 from listings.transport.rest.refusals import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -55,13 +55,23 @@ class Pipeline:
     """The outermost ASGI application."""
 
     def __init__(
-        self, app: ASGIApp, metrics: HttpMetrics, *, largest_body: int, is_stopping: Callable[[], bool]
+        self,
+        app: ASGIApp,
+        metrics: HttpMetrics,
+        *,
+        largest_body: int,
+        is_stopping: Callable[[], bool],
+        scope: Mapping[str, object],
     ) -> None:
-        """`largest_body` in bytes; while `is_stopping` answers ask clients to connect elsewhere."""
+        """`largest_body` in bytes; while `is_stopping` answers ask clients to connect elsewhere.
+
+        `scope` is what every request's scope holds besides: what the routes inside answer from.
+        """
         self._app = app
         self._metrics = metrics
         self._largest_body = largest_body
         self._is_stopping = is_stopping
+        self._scope = scope
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -72,7 +82,7 @@ class Pipeline:
         self._metrics.began()
         method = scope["method"]
         # A copy: HEAD is answered as GET by every route, and the server below drops the body.
-        inner: Scope = {**scope, "method": "GET" if method == "HEAD" else method}
+        inner: Scope = {**scope, **self._scope, "method": "GET" if method == "HEAD" else method}
         client = scope.get("client")
         call = Call("", JoinedHeaders(scope=scope), ip_of(client[0]) if client else "")
         inner[CALL] = call

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from listings.transport.guard import Guard
     from listings.transport.policy import Policy
 
+# Where a request's Edge is kept in its scope.
+EDGE: Final = "listings.edge"
+
 # A body of the largest size needs about a second on a slow line; a client that drips is let go.
 BODY_SECONDS: Final = 20.0
 # How long the rest of a body that is too large is read and thrown away.
@@ -61,65 +64,63 @@ class Edge:
         return policy.timeout_tight if self.timeouts.preset == "tight" else policy.timeout_default
 
 
-def edge_route(edge: Edge) -> type[APIRoute]:
-    """The route class that routers are built with."""
+class EdgeRoute(APIRoute):
+    """A route that answers behind the edge which the request's scope names."""
 
-    class EdgeRoute(APIRoute):
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            answer = super().get_route_handler()
-            policy = POLICIES.get(self.name)
-            if policy is None and self.path.startswith("/api/"):
-                # A misspelt name would leave the route open and unlimited.
-                raise LookupError(f"{self.path}: {self.name!r} is no RPC whose policy could hold here")
-            has_body = self.body_field is not None
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the endpoint. Called by FastAPI when a route is declared."""
+        answer = super().get_route_handler()
+        policy = POLICIES.get(self.name)
+        if policy is None and self.path.startswith("/api/"):
+            # A misspelt name would leave the route open and unlimited.
+            raise LookupError(f"{self.path}: {self.name!r} is no RPC whose policy could hold here")
+        has_body = self.body_field is not None
 
-            async def handle(request: Request) -> Response:
-                call: Call = request.scope[CALL]
-                try:
-                    if policy is None:
-                        return await answer(request)
-                    call.method = policy.method
-                    edge.guard.admit(call, policy)
-                    _check_address(request.scope)
-                    if has_body:
-                        await _receive_body(request, edge.largest_body)
-                    return await _within(edge.limit_of(policy), answer(request))
-                except Exception as error:  # noqa: BLE001 - the edge: every error becomes an answer
-                    refused = refusal(error, call)
-                    if refused.status_code == INTERNAL.http and edge.unforeseen is not None:
-                        edge.unforeseen(call.method or self.path, error, call.request_id)
-                    return refused
+        async def handle(request: Request, edge: Edge) -> Response:
+            call: Call = request.scope[CALL]
+            try:
+                if policy is None:
+                    return await answer(request)
+                call.method = policy.method
+                edge.guard.admit(call, policy)
+                _check_address(request.scope)
+                if has_body:
+                    await _receive_body(request, edge.largest_body)
+                return await _within(edge.limit_of(policy), answer(request))
+            except Exception as error:  # noqa: BLE001 - the edge: every error becomes an answer
+                refused = refusal(error, call)
+                if refused.status_code == INTERNAL.http and edge.unforeseen is not None:
+                    edge.unforeseen(call.method or self.path, error, call.request_id)
+                return refused
 
+        async def handle_at_edge(request: Request) -> Response:
+            edge: Edge = request.scope[EDGE]
             if edge.tracer is None or policy is None:
-                return handle
-            return _traced(handle, self.path, edge.tracer)
+                return await handle(request, edge)
+            return await _traced(handle(request, edge), request, self.path, edge.tracer)
 
-    return EdgeRoute
+        return handle_at_edge
 
 
-def _traced(
-    handle: Callable[[Request], Coroutine[Any, Any, Response]], path: str, tracer: Tracer
-) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-    """The same function inside a server span that continues the caller's trace."""
-
-    async def handle_traced(request: Request) -> Response:
-        headers = request.headers
-        parent = propagate.extract({name: headers.get(name, "") for name in ("traceparent", "tracestate")})
-        with tracer.start_as_current_span(
-            f"{request.method} {path}",
-            context=parent,
-            kind=trace.SpanKind.SERVER,
-            attributes={"http.request.method": request.method, "http.route": path},
-            record_exception=False,  # texts of errors may quote input
-            set_status_on_exception=False,
-        ) as span:
-            answer = await handle(request)
-            span.set_attribute("http.response.status_code", answer.status_code)
-            if answer.status_code >= INTERNAL.http:
-                span.set_status(trace.StatusCode.ERROR)
-            return answer
-
-    return handle_traced
+async def _traced(
+    answering: Coroutine[Any, Any, Response], request: Request, path: str, tracer: Tracer
+) -> Response:
+    """Answer inside a server span that continues the caller's trace."""
+    headers = request.headers
+    parent = propagate.extract({name: headers.get(name, "") for name in ("traceparent", "tracestate")})
+    with tracer.start_as_current_span(
+        f"{request.method} {path}",
+        context=parent,
+        kind=trace.SpanKind.SERVER,
+        attributes={"http.request.method": request.method, "http.route": path},
+        record_exception=False,  # texts of errors may quote input
+        set_status_on_exception=False,
+    ) as span:
+        answer = await answering
+        span.set_attribute("http.response.status_code", answer.status_code)
+        if answer.status_code >= INTERNAL.http:
+            span.set_status(trace.StatusCode.ERROR)
+        return answer
 
 
 async def _call_of(request: Request) -> Call:

@@ -114,7 +114,12 @@ class HttpServer:
         self._ticking.cancel()  # it only keeps the Date header current
         with suppress(asyncio.CancelledError):
             await self._ticking
-        await self._server.shutdown(sockets=[self._socket])
+        if self._server.server_state.connections:
+            await self._server.shutdown(sockets=[self._socket])
+        else:  # uvicorn would wait a moment for them all the same
+            for listener in self._server.servers:
+                listener.close()
+            self._socket.close()
         self._ticking = None
 
 

@@ -3,7 +3,6 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from fastapi.routing import APIRoute
 from starlette.responses import JSONResponse
 
 from listings.domain.storefronts import SortBy, StorefrontQuery
@@ -17,7 +16,8 @@ from listings.transport.rest.parameters import (
     StorefrontId,
     refusals,
 )
-from listings.usecases.storefronts import Storefronts
+from listings.transport.rest.route import EdgeRoute
+from listings.transport.rest.service import ServiceOf
 
 Count = Annotated[
     int, Query(ge=-HIGHEST_INT32, le=HIGHEST_INT32, description="0 or less: 20; more than 100: 100.")
@@ -27,50 +27,50 @@ Slug = Annotated[str, Path(max_length=200)]
 City = Annotated[str | None, Query(max_length=200, description="Exact name.")]
 
 
-def storefront_routes(storefronts: Storefronts, route_class: type[APIRoute]) -> APIRouter:
-    """`/api/v1/storefronts`."""
-    router = APIRouter(prefix="/api/v1/storefronts", tags=["Storefronts"], route_class=route_class)
+router = APIRouter(prefix="/api/v1/storefronts", tags=["Storefronts"], route_class=EdgeRoute)
 
-    @router.get("", name="ListStorefronts", response_model=shapes.Storefronts, responses=refusals())
-    async def list_storefronts(
-        limit: Count = 20,
-        offset: Skip = 0,
-        page_token: PageToken = "",
-        user_id: OptionalId = None,
-        is_active: bool | None = None,
-        is_verified: bool | None = None,
-        city: City = None,
-        sort_by: SortBy = SortBy.CREATED_AT,
-        sort_order: Literal["asc", "desc"] = "desc",
-    ) -> JSONResponse:
-        """List storefronts, newest first unless sorted otherwise."""
-        query = StorefrontQuery.checked(
-            user_id=user_id,
-            is_active=is_active,
-            is_verified=is_verified,
-            city=city,
-            sort_by=sort_by,
-            sort_order=sort_order,
-        )
-        found = await storefronts.list(query, limit=limit, offset=offset, token=page_token)
-        return JSONResponse(render.storefront_page(found))
 
-    @router.get(
-        "/slug/{slug}",
-        name="GetStorefrontBySlug",
-        response_model=shapes.Storefront,
-        responses=refusals(404),
+@router.get("", name="ListStorefronts", response_model=shapes.Storefronts, responses=refusals())
+async def list_storefronts(
+    service: ServiceOf,
+    limit: Count = 20,
+    offset: Skip = 0,
+    page_token: PageToken = "",
+    user_id: OptionalId = None,
+    is_active: bool | None = None,
+    is_verified: bool | None = None,
+    city: City = None,
+    sort_by: SortBy = SortBy.CREATED_AT,
+    sort_order: Literal["asc", "desc"] = "desc",
+) -> JSONResponse:
+    """List storefronts, newest first unless sorted otherwise."""
+    query = StorefrontQuery.checked(
+        user_id=user_id,
+        is_active=is_active,
+        is_verified=is_verified,
+        city=city,
+        sort_by=sort_by,
+        sort_order=sort_order,
     )
-    async def get_storefront_by_slug(slug: Slug) -> JSONResponse:
-        """Show the storefront with this slug."""
-        wanted = bounded(slug, field="slug", longest=100, required=True)
-        return JSONResponse(render.storefront(await storefronts.by_slug(wanted)))
+    found = await service.storefronts.list(query, limit=limit, offset=offset, token=page_token)
+    return JSONResponse(render.storefront_page(found))
 
-    @router.get(
-        "/{storefront_id}", name="GetStorefront", response_model=shapes.Storefront, responses=refusals(404)
-    )
-    async def get_storefront(storefront_id: StorefrontId) -> JSONResponse:
-        """Show one storefront, an inactive one too."""
-        return JSONResponse(render.storefront(await storefronts.get(storefront_id)))
 
-    return router
+@router.get(
+    "/slug/{slug}",
+    name="GetStorefrontBySlug",
+    response_model=shapes.Storefront,
+    responses=refusals(404),
+)
+async def get_storefront_by_slug(service: ServiceOf, slug: Slug) -> JSONResponse:
+    """Show the storefront with this slug."""
+    wanted = bounded(slug, field="slug", longest=100, required=True)
+    return JSONResponse(render.storefront(await service.storefronts.by_slug(wanted)))
+
+
+@router.get(
+    "/{storefront_id}", name="GetStorefront", response_model=shapes.Storefront, responses=refusals(404)
+)
+async def get_storefront(service: ServiceOf, storefront_id: StorefrontId) -> JSONResponse:
+    """Show one storefront, an inactive one too."""
+    return JSONResponse(render.storefront(await service.storefronts.get(storefront_id)))
