@@ -39,6 +39,10 @@ log = structlog.get_logger(__name__)
 # Two batches lock rows in one order, so a deadlock can only be with somebody who does not; more would hide him.
 _ATTEMPTS = 4
 
+# Lines that one statement takes, an order of more aside. Measured with 50 clients and carts of 10: in larger batches
+# service and database wait for each other in turns (1.3 times slower), in much smaller ones commits count again.
+_ENOUGH = 200
+
 
 class StockEngine:
     """Carries out stock changes in batches, and tells caches, counters and the log what came of them."""
@@ -56,7 +60,7 @@ class StockEngine:
         self._metrics = metrics
         self._sold = sold
         self._batches: Batches[StockRequest, Outcomes] = Batches(
-            self._carry_out, weigh=lambda request: len(request.lines), most_weight=MOST_LINES
+            self._carry_out, weigh=lambda request: len(request.lines), enough=_ENOUGH
         )
 
     async def do(self, request: StockRequest) -> Outcomes:
@@ -129,7 +133,7 @@ class Stock:
         self._invalidations = invalidations
         self._metrics = metrics
         self._checks: Batches[frozenset[Item], Mapping[Item, int]] = Batches(
-            self._load, weigh=len, most_weight=4 * MOST_LINES
+            self._load, weigh=len, enough=_ENOUGH
         )
         self._views: Batches[int, bool] = Batches(self._add_views)
 

@@ -2,9 +2,10 @@
 
 While a batch runs, further requests queue; when it ends, the next one takes them all, in the order they
 arrived. There is no timer: the batch under way is the batching window, and a batch is sent when two turns
-of the event loop brought no further request. A lone request pays microseconds for that; a busy server, whose
-requests pass through the loop one stage at a time, would otherwise send many small batches. Knows nothing of
-what a batch does.
+of the event loop brought no further request, or when it is heavy enough. A lone request pays microseconds for
+that; a busy server, whose requests pass through the loop one stage at a time, would otherwise send many small
+batches. Heavy enough is where a larger batch would save nothing more per request: what arrives beyond that is
+better read and answered while the database works than waited for. Knows nothing of what a batch does.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ class Batches(Generic[R, A]):
         carry_out: Callable[[Sequence[R]], Awaitable[Sequence[A]]],
         *,
         weigh: Callable[[R], int] = lambda _: 1,
-        most_weight: int = 1000,
+        enough: int = 1000,
         in_flight: int = 1,
     ) -> None:
         self._carry_out = carry_out
         self._weigh = weigh
-        self._most_weight = most_weight
+        self._enough = enough
+        self._weight = 0  # of all that is queued
         self._in_flight = in_flight
         self._running = 0
         self._queued: deque[tuple[R, asyncio.Future[A]]] = deque()
@@ -63,6 +65,7 @@ class Batches(Generic[R, A]):
         """
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._queued.append((request, answer))
+        self._weight += self._weigh(request)
         self._schedule()
         return await answer
 
@@ -77,7 +80,7 @@ class Batches(Generic[R, A]):
         """Let the event loop turn for as long as that brings further requests, then send them all."""
         size = len(self._queued)
         self._quiet_turns = self._quiet_turns + 1 if size == self._gathered else 0
-        if self._quiet_turns < _QUIET_TURNS and size < self._most_weight:
+        if self._quiet_turns < _QUIET_TURNS and self._weight < self._enough:
             self._gathered = size
             asyncio.get_running_loop().call_soon(self._gather)
         else:
@@ -95,17 +98,20 @@ class Batches(Generic[R, A]):
             task.add_done_callback(self._tasks.discard)
 
     def _next_batch(self) -> list[tuple[R, asyncio.Future[A]]]:
+        """What is queued, up to the weight that is enough; a heavier request goes alone."""
         batch: list[tuple[R, asyncio.Future[A]]] = []
-        room = self._most_weight
+        room = self._enough
         while self._queued:
             request, answer = self._queued[0]
-            if answer.done():  # its caller gave up
-                self._queued.popleft()
-                continue
-            room -= self._weigh(request)
-            if batch and room < 0:
+            weight = self._weigh(request)
+            given_up = answer.done()
+            if batch and weight > room and not given_up:
                 break
-            batch.append(self._queued.popleft())
+            self._queued.popleft()
+            self._weight -= weight
+            if not given_up:
+                batch.append((request, answer))
+                room -= weight
         return batch
 
     async def _run(self, batch: list[tuple[R, asyncio.Future[A]]]) -> None:

@@ -76,13 +76,23 @@ async def test_requests_that_keep_arriving_turn_by_turn_travel_together(shop):
 
 
 async def test_a_batch_weighs_no_more_than_it_may_but_one_heavy_request_still_goes(shop):
-    batches = Batches(shop.carry_out, weigh=len, most_weight=3)
+    batches = Batches(shop.carry_out, weigh=len, enough=3)
     await asyncio.gather(*(batches.do(name) for name in ("aa", "b", "c", "dddd", "e")))
     assert shop.batches == [["aa", "b"], ["c"], ["dddd"], ["e"]]
 
 
+async def test_what_is_heavy_enough_is_sent_while_more_is_arriving(shop):
+    batches = Batches(shop.carry_out, weigh=len, enough=2)
+    tasks = []
+    for name in "abcd":
+        tasks.append(asyncio.ensure_future(batches.do(name)))
+        await turns(1)
+    assert await asyncio.gather(*tasks) == ["A", "B", "C", "D"]
+    assert shop.batches == [["a", "b"], ["c", "d"]]
+
+
 async def test_two_may_be_in_flight(shop):
-    batches = Batches(shop.carry_out, most_weight=1, in_flight=2)
+    batches = Batches(shop.carry_out, enough=1, in_flight=2)
     shop.open.clear()
     tasks = [asyncio.ensure_future(batches.do(name)) for name in "abc"]
     await turns()
