@@ -53,7 +53,10 @@ def dev(
     """
     console = Console(highlight=False)
     configuration = configuration_or_exit()
-    settings = _for_this_machine(configuration, data_folder, grpc_port, http_port)
+    try:
+        settings = _for_this_machine(configuration, data_folder, grpc_port, http_port)
+    except OSError as error:
+        raise _unusable(data_folder, error) from None
     configure_logs(settings.log)
     for host, port, variable, option in (
         (settings.server.grpc_host, settings.server.grpc_port, "LISTINGS_GRPC_PORT", "--grpc-port"),
@@ -66,6 +69,10 @@ def dev(
         raise typer.Exit(130) from None
     except EmbeddedServerError as error:
         raise complain("PostgreSQL did not start", str(error)) from None
+    except OSError as error:
+        if error.filename is None or not Path(error.filename).is_relative_to(data_folder.absolute()):
+            raise
+        raise _unusable(data_folder, error) from None
     except MigrationError as error:
         raise complain(error.message, error.remedy) from None
     except Unavailable as error:
@@ -91,8 +98,8 @@ async def _run(
             await _load_demo(console, settings.database.dsn())
         stop = stop_on_signals()
         with console.status("starting the service"):
-            await stack.enter_async_context(open_app(settings))
-        try_next.show(console, settings, folder)
+            app = await stack.enter_async_context(open_app(settings))
+        try_next.show(console, settings, folder, grpc_port=app.grpc_port, http_port=app.http_port)
         await stop.wait()
         console.print("finishing calls in flight and stopping ...")
     console.print("[green]✓[/] stopped; the data stays for the next start")
@@ -168,6 +175,13 @@ def _for_this_machine(
 def _has_key(settings: Settings) -> bool:
     auth = settings.auth
     return bool(auth.public_key_path or auth.jwks_path or auth.hs256_secret)
+
+
+def _unusable(folder: Path, error: OSError) -> typer.Exit:
+    return complain(
+        f"The data folder {folder} cannot be used: {error.strerror}",
+        "Choose one that you may write to: --data-folder PATH (or LISTINGS_DATA_FOLDER=PATH)",
+    )
 
 
 def _refuse_taken(host: str, port: int, variable: str, option: str) -> None:

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from listings.settings import Settings
 
 
-def show(console: Console, settings: Settings, folder: Path) -> None:
-    """Print it. No frame around the lines to paste, and no wrapping: both would end up in the shell."""
-    web = f"http://{_here(settings.server.http_host)}:{settings.server.http_port}"
-    grpc = f"{_here(settings.server.grpc_host)}:{settings.server.grpc_port}"
+def show(console: Console, settings: Settings, folder: Path, *, grpc_port: int, http_port: int) -> None:
+    """Print it, with the ports that are really listened on.
+
+    No frame around the lines to paste, and no wrapping: both would end up in the shell.
+    """
+    web = f"http://{_here(settings.server.http_host)}:{http_port}"
+    grpc = f"{_here(settings.server.grpc_host)}:{grpc_port}"
     command = _command(grpc)
     console.print(Rule("Listings is running", style="green"))
     console.print(f"REST   {web}/api/v1     documentation: {web}/docs", soft_wrap=True)

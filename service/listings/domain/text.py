@@ -11,9 +11,9 @@ from typing import Final
 
 from listings.domain.errors import invalid
 
-# Control (Cc) characters except tab and newlines, which become blanks; lone surrogates cannot arrive
-# (protobuf strings are valid UTF-8), NUL could not be stored.
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# Control (Cc) characters except tab and newlines, which become blanks, and lone surrogates, which JSON can
+# spell though they are no characters. Neither they nor NUL could be stored.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _BLANKS: Final = re.compile(r"\s+")
 
 

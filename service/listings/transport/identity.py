@@ -15,7 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from listings.domain.errors import Unauthenticated
+from listings.domain.errors import FieldViolation, Unauthenticated
 from listings.transport.call import Identity
 
 if TYPE_CHECKING:
@@ -40,6 +40,17 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (jwt.InvalidAudienceError, "TOKEN_AUDIENCE"),
     (jwt.InvalidSignatureError, "TOKEN_SIGNATURE"),
 )
+# What mends it; any other reason: a token that some other service gave, or that was damaged on its way.
+_REMEDIES: Final = {
+    "TOKEN_MISSING": "send `authorization: Bearer TOKEN`",
+    "TOKEN_EXPIRED": "it has expired: get a new one",
+    "TOKEN_NOT_YET_VALID": "it is not valid yet: compare the clocks of its issuer and this service",
+    "TOKEN_ISSUER": "another issuer made it: get one from the issuer this service trusts",
+    "TOKEN_AUDIENCE": "it is meant for another service: get one for this service",
+    "TOKEN_TOO_LONG": f"it has more than {_LONGEST_TOKEN} characters",
+    "TOKEN_SUBJECT": "it names no user: user_id (or sub) must be a positive number",
+}
+_ANY_REMEDY: Final = "it was not signed for this service, or was damaged: get a new one"
 _MISSING: Final = {"iss": "TOKEN_ISSUER", "aud": "TOKEN_AUDIENCE"}
 
 
@@ -68,7 +79,7 @@ class TokenVerifier:
         scheme, _, token = header.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
-            raise Unauthenticated("missing authentication token", reason="TOKEN_MISSING")
+            raise _refused("missing authentication token", "TOKEN_MISSING")
         if len(token) > _LONGEST_TOKEN:
             raise _rejected("TOKEN_TOO_LONG")
         try:
@@ -165,4 +176,9 @@ def _why(error: Exception) -> str:
 
 
 def _rejected(reason: str) -> Unauthenticated:
-    return Unauthenticated("invalid authentication token", reason=reason)
+    return _refused("invalid authentication token", reason)
+
+
+def _refused(text: str, reason: str) -> Unauthenticated:
+    remedy = FieldViolation("authorization", _REMEDIES.get(reason, _ANY_REMEDY))
+    return Unauthenticated(text, reason=reason, fields=[remedy])

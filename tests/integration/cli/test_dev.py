@@ -9,13 +9,13 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 def free_ports() -> tuple[int, int]:
@@ -146,3 +146,37 @@ def test_database_that_does_not_answer_is_named(short_folder: Path):
 
 def test_bad_setting_is_named(short_folder: Path):
     assert "LISTINGS_GRPC_PORT" in fails(short_folder / "data", LISTINGS_GRPC_PORT="abc")
+
+
+def test_ports_that_the_system_chose_are_the_ones_shown(short_folder: Path):
+    process = subprocess.Popen(
+        command(short_folder / "data", "--grpc-port", "0", "--http-port", "0"),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        shown = next(line for line in process.stdout if line.startswith("REST"))
+        address = re.search(r"http://localhost:\d+", shown)
+        assert address, shown
+        assert httpx.get(f"{address[0]}/health/live").status_code == 200
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
+def test_a_data_folder_that_cannot_be_used_is_named_with_the_way_out(short_folder: Path):
+    (short_folder / "a file").write_text("")
+
+    for folder in (short_folder / "a file", Path("/proc/none")):
+        said = fails(folder, "--grpc-port", "0", "--http-port", "0")
+
+        assert f"The data folder {folder} cannot be used" in said
+        assert "--data-folder" in said
+
+
+def test_folders_with_blanks_in_their_names_are_fine(short_folder: Path):
+    with running(short_folder / "my own data") as dev:
+        assert httpx.get(f"{dev.web}/ready").status_code == 200

@@ -257,3 +257,33 @@ async def test_request_ids_come_back_or_are_made(rest):
     for bad in ("x" * 200, "täg"):
         made = await rest.http.get("/api/v1/listings/404", headers={"x-request-id": bad.encode("latin-1")})
         assert len(made.headers["x-request-id"]) == 16
+
+
+async def test_half_characters_are_dropped_like_other_characters_that_cannot_be_stored(rest, new_category):
+    text = json.dumps(GOOD | {"title": "Bic\ud800ikl", "category_id": await new_category()})
+    answer = await rest.http.post(
+        "/api/v1/listings", content=text, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["title"] == "Bicikl"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/api/v1/listings?limit=abc", "limit should be a valid integer"),
+        ("/api/v1/listings?min_price=abc", "min_price should be a valid number"),
+        (f"/api/v1/listings?user_id={2**70}", f"user_id should be less than or equal to {2**63 - 1}"),
+        (f"/api/v1/listings/search?q={'x' * 201}", "q should have at most 200 characters"),
+        ("/api/v1/categories?all=maybe", "all should be a valid boolean"),
+        ("/api/v1/categories?lang=de", "lang should be 'en', 'ru' or 'sr'"),
+    ],
+)
+async def test_a_broken_rule_is_told_in_words_of_the_api(rest, path, said):
+    answer = await rest.http.get(path)
+    assert (answer.status_code, answer.json()["error"]) == (400, said)
+
+
+async def test_an_empty_list_is_told_what_it_needs(rest):
+    answer = await rest.http.patch("/api/v1/listings/1/images/reorder", json={"image_orders": []})
+    assert answer.json()["error"] == "image_orders should have at least 1 item"

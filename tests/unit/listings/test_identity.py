@@ -144,6 +144,21 @@ def test_the_text_never_tells_more_than_that_it_is_invalid(shared):
     assert token not in repr(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("header", "remedy"),
+    [
+        ("", "send `authorization: Bearer TOKEN`"),
+        (f"Bearer {hs256(exp=int(time.time()) - 60)}", "it has expired: get a new one"),
+        (f"Bearer {hs256(sub=None)}", "it names no user: user_id (or sub) must be a positive number"),
+        ("Bearer garbage", "it was not signed for this service, or was damaged: get a new one"),
+    ],
+)
+def test_a_refusal_says_what_to_send_instead(shared, header, remedy):
+    with pytest.raises(Unauthenticated) as refused:
+        shared.identity_of(header)
+    assert [(each.field, each.description) for each in refused.value.fields] == [("authorization", remedy)]
+
+
 def test_rs256_is_verified_with_a_public_key_file(pem):
     checked = verifier(public_key_path=pem)
     assert checked.identity_of(f"Bearer {rs256()}").user_id == 7

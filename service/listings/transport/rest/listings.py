@@ -11,6 +11,7 @@ from listings.transport.render import json as render
 from listings.transport.rest import bodies, shapes
 from listings.transport.rest.access import acting_user, is_admin
 from listings.transport.rest.parameters import (
+    HIGHEST_ID,
     Language,
     Limit,
     ListingId,
@@ -29,7 +30,7 @@ from listings.transport.rest.service import ServiceOf
 Words = Annotated[
     str, Query(max_length=200, description="Words to look for: at least 2 characters. `q` wins over `query`.")
 ]
-Owner = Annotated[int | None, Query(ge=1, alias="user_id", description="Who offers it.")]
+Owner = Annotated[int | None, Query(ge=1, le=HIGHEST_ID, alias="user_id", description="Who offers it.")]
 
 
 router = APIRouter(prefix="/api/v1/listings", tags=["Listings"], route_class=EdgeRoute)

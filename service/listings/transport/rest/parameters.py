@@ -7,10 +7,10 @@ from fastapi import Path, Query
 from listings.transport.rest import shapes
 
 # 64 bits, as the wire has them; what exceeds a table's own ids is simply not found.
-_HIGHEST_ID: Final = 2**63 - 1
+HIGHEST_ID: Final = 2**63 - 1
 HIGHEST_INT32: Final = 2**31 - 1
 
-_PathId = Annotated[int, Path(ge=1, le=_HIGHEST_ID)]
+_PathId = Annotated[int, Path(ge=1, le=HIGHEST_ID)]
 CategoryId = _PathId
 ImageId = _PathId
 ListingId = _PathId
@@ -18,7 +18,7 @@ StorefrontId = _PathId
 UserId = _PathId
 UserInQuery = Annotated[
     int | None,
-    Query(ge=1, le=_HIGHEST_ID, alias="user_id", description="Who asks; a bearer token wins over it."),
+    Query(ge=1, le=HIGHEST_ID, alias="user_id", description="Who asks; a bearer token wins over it."),
 ]
 Language = Annotated[
     Literal["en", "ru", "sr"] | None, Query(alias="lang", description="Language of category names.")
@@ -31,7 +31,7 @@ PageNumber = Annotated[
 PageToken = Annotated[
     str, Query(max_length=1024, description="`next_page_token` of the page before; wins over `offset`.")
 ]
-OptionalId = Annotated[int | None, Query(ge=1, le=_HIGHEST_ID)]
+OptionalId = Annotated[int | None, Query(ge=1, le=HIGHEST_ID)]
 Price = Annotated[float | None, Query(ge=0, le=1e12, allow_inf_nan=False, description="Inclusive.")]
 
 _TEXTS: Final = {

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -41,6 +42,10 @@ _PLAIN: Final = {
     "dict_type": "should be a JSON object",
     "model_attributes_type": "should be a JSON object",
 }
+# What stands around that in Pydantic's sentences and helps no caller.
+_NOISE: Final = re.compile(
+    r"^(Input|String|List|Value) |, unable to (parse|interpret).*$| after validation, not \d+$"
+)
 # Refused before the body was read to its end: the connection is of no further use.
 _UNREAD: Final = frozenset({408, 413})
 _SERVER_ERROR: Final = 500
@@ -97,8 +102,7 @@ def _violations(found: Any) -> Iterator[FieldViolation]:
         field = ""
         for part in path:
             field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else part
-        text = str(problem["msg"])
-        text = _PLAIN.get(problem["type"]) or text.removeprefix("Input ")
+        text = _PLAIN.get(problem["type"]) or _NOISE.sub("", str(problem["msg"]))
         yield FieldViolation(field or str(problem["loc"][0]), text[:1].lower() + text[1:])
 
 
