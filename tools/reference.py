@@ -1,6 +1,6 @@
-"""Make the reference pages that follow from code: docs/reference/configuration.md and docs/reference/cli.md.
+"""Make the reference pages that follow from code: configuration.md, cli.md and custom-resource.md of docs/reference.
 
-`make docs` calls `generate`; a consistency test calls `pages` and compares, so that neither page can fall behind.
+`make docs` calls `generate`; a consistency test calls `pages` and compares, so that no page can fall behind.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import custom_resource
 import typer.main
 from pydantic import SecretStr
 
@@ -41,6 +42,10 @@ def pages() -> dict[Path, str]:
     return {
         FOLDER / "configuration.md": "\n".join(configuration_page()) + "\n",
         FOLDER / "cli.md": "\n".join(cli_page()).rstrip() + "\n",
+        FOLDER / "custom-resource.md": "\n".join(
+            custom_resource.page(_MADE.format(where="operator/listings_operator/{spec,crd,vocabulary}.py"))
+        )
+        + "\n",
     }
 
 

@@ -10,6 +10,7 @@ from providers.operator_world import MINIMAL, Faults, World
 
 from listings_operator.crd import custom_resource_definition, spec_schema, status_schema
 from listings_operator.spec import ListingsSpec, Part, read_spec
+from listings_operator.vocabulary import Reason
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 LARGEST = 60 * 1024
@@ -162,3 +163,11 @@ def test_every_status_that_is_written_fits_the_schema(faults):
                 world.run_job(name)
             world.pods_ready = world.deployment is not None
         world.faults = faults
+
+
+def test_what_to_do_names_reasons_that_exist():
+    page = (CHECKOUT / "docs" / "how-to" / "operator.md").read_text()
+    table = page[page.index("| What is wrong") :].split("\n\n")[0].splitlines()[2:]
+    named = {reason for row in table for reason in row.split("|")[2].strip().split(", ")}
+    assert named <= set(Reason)
+    assert {Reason.SECRET_MISSING, Reason.RULE_FILE_INVALID, Reason.SCHEMA_UNKNOWN_TO_IMAGE} <= named
