@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from listings.domain.errors import Unauthenticated
+from listings.transport.identity import token_missing
 from listings.transport.policy import Access
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from listings.transport.call import Call
     from listings.transport.identity import TokenVerifier
     from listings.transport.limits import Limiter
@@ -27,6 +29,19 @@ class Guard:
         self._verifier = verifier
         self._limiter = limiter
         self._private_only = private_only
+
+    def admission(self, policy: Policy) -> Callable[[Call, Policy], None] | None:
+        """What to ask before each call of a method: `admit`, or less where less is configured, or nothing.
+
+        Decided once, so that a cached answer does not pay for what is switched off.
+        """
+        identifies = self._verifier is not None and not (
+            self._private_only and policy.access is Access.PUBLIC
+        )
+        limits = self._limiter is not None and self._limiter.limits(policy)
+        if identifies:
+            return self.admit
+        return self._limiter.admit if self._limiter is not None and limits else None
 
     def admit(self, call: Call, policy: Policy) -> None:
         """Raise Unauthenticated or ResourceExhausted, or let the call pass with its identity set.
@@ -48,6 +63,6 @@ class Guard:
         header = call.headers.get("authorization", "")
         if not header:
             if required:
-                raise Unauthenticated("missing authentication token", reason="TOKEN_MISSING")
+                raise token_missing()
             return
         call.identity = self._verifier.identity_of(header)

@@ -43,6 +43,10 @@ class Limiter:
         self._in_trusted = lru_cache(maxsize=4096)(lambda ip: self._inside(ip, self._trusted))
         self._in_free = lru_cache(maxsize=4096)(lambda ip: self._inside(ip, self._free))
 
+    def limits(self, policy: Policy) -> bool:
+        """Whether calls of this method are counted at all."""
+        return self._strict or policy.limit is not None
+
     def admit(self, call: Call, policy: Policy) -> None:
         """Take one token of the caller's bucket; raises ResourceExhausted with the time to wait."""
         limit = policy.limit
@@ -50,7 +54,7 @@ class Limiter:
             if not self._strict:
                 return
             limit = STRICT_LIMIT
-        ip = self.client_ip(call)
+        ip = self.client_ip(call) if self._trusted else call.peer_ip
         if self._in_free(ip):
             return
         kind, identifier = "ip", ip
@@ -70,7 +74,7 @@ class Limiter:
 
     def client_ip(self, call: Call) -> str:
         """The caller's address; forwarded headers count only from configured proxies."""
-        if self._trusted and self._in_trusted(call.peer_ip):
+        if self._in_trusted(call.peer_ip):
             forwarded = call.headers.get("x-forwarded-for", "").split(",")
             # The right-most address that is not one of our proxies: those to its left are hearsay.
             for part in reversed([part for part in forwarded if part.strip()]):

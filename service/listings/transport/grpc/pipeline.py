@@ -24,7 +24,7 @@ from listings.transport.errors import rich_status, statuses_of
 from listings.transport.policy import SERVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from opentelemetry.trace import Tracer
 
@@ -38,27 +38,51 @@ log = structlog.get_logger(__name__)
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
-peer_ip = lru_cache(maxsize=4096)(ip_of_peer)
+Headers = dict[str, str]
+
+# Connections live longer than calls, and so does their address.
+_ip_of_peer = lru_cache(maxsize=4096)(ip_of_peer)
 
 
-class Headers:
-    """The call's metadata as a mapping, decoded when somebody looks."""
+class GrpcCall(Call):
+    """A call through grpcio. What its context knows is asked for when somebody looks: most calls need little of it."""
 
     __slots__ = ("_context", "_found")
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, method: str, context: Context) -> None:
+        # Not the dataclass's own: filling fields that nobody reads costs as much as finding a cached answer.
+        self.method = method
+        self.identity = None
+        self.identity_checked = False
+        self._request_id = ""
         self._context = context
-        self._found: dict[str, str] | None = None
+        self._found: Headers | None = None
 
-    def get(self, name: str, default: str = "") -> str:
-        """The value of a lower-case header name, all of them joined where it came more than once."""
+    @property
+    def headers(self) -> Mapping[str, str]:  # type: ignore[override] # read-only, as a handler may use it
+        """The metadata by lower-case name, all values of a name joined."""
         if self._found is None:
-            found: dict[str, str] = {}
-            for key, value in self._context.invocation_metadata() or ():
-                text = value if isinstance(value, str) else value.decode("latin-1")
-                found[key] = f"{found[key]}, {text}" if key in found else text
-            self._found = found
-        return self._found.get(name, default)
+            self._found = headers_of(self._context)
+        return self._found
+
+    @property
+    def peer_ip(self) -> str:  # type: ignore[override] # as above
+        """The address that the connection comes from."""
+        return _ip_of_peer(self._context.peer())
+
+    @property
+    def seconds_left(self) -> Callable[[], float | None]:  # type: ignore[override] # as above
+        """Tells how much of the caller's own deadline is left; None when it set none."""
+        return self._context.time_remaining
+
+
+def headers_of(context: Context) -> Headers:
+    """The call's metadata as text."""
+    found: Headers = {}
+    for key, value in context.invocation_metadata() or ():
+        text = value if isinstance(value, str) else value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
 def bind(
@@ -77,7 +101,7 @@ def bind(
     name = method.policy.method
     policy = method.policy
     handle = method.handle
-    admit = guard.admit
+    admit = guard.admission(policy)
     if tracer is not None:
         metrics.trace = _sampled_trace
 
@@ -85,14 +109,10 @@ def bind(
         started = time.perf_counter()
         metrics.began()
         status = "OK"
-        call = Call(
-            name,
-            Headers(context),  # type: ignore[arg-type] # a lazy mapping
-            peer_ip(context.peer()),
-            seconds_left=context.time_remaining,
-        )
+        call = GrpcCall(name, context)
         try:
-            admit(call, policy)
+            if admit is not None:
+                admit(call, policy)
             answer = handle(request, call)
             if type(answer) is bytes:
                 return answer
@@ -128,8 +148,8 @@ def _traced(
     attributes = {"rpc.system": "grpc", "rpc.service": SERVICE, "rpc.method": path.rpartition("/")[2]}
 
     async def serve_traced(request: bytes, context: Context) -> bytes:
-        headers = Headers(context)
-        parent = propagate.extract({name: headers.get(name) for name in ("traceparent", "tracestate")})
+        headers = headers_of(context)
+        parent = propagate.extract({name: headers.get(name, "") for name in ("traceparent", "tracestate")})
         with tracer.start_as_current_span(
             path.lstrip("/"),
             context=parent,
