@@ -40,6 +40,7 @@ _PREFIX_OF_GROUP: Final = {
     "cors": "CORS_",
     "log": "LOG_",
     "tracing": "TRACING_",
+    "stock": "STOCK_",
     "maintenance": "MAINTENANCE_",
 }
 _NAMED_OTHERWISE: Final = {("database", "url"): "DATABASE_URL"}
@@ -49,7 +50,14 @@ RENAMED: Final = {
     "DB_MAX_OPEN_CONNS": "DB_POOL_SIZE",
     "FEATURE_CACHE_ENABLED": "CACHE_ENABLED",
 }
-_OLD_VALUES: Final = {("LOG_FORMAT", "pretty"): "console"}
+# The earlier service's words for what ours calls otherwise.
+_OLD_VALUES: Final = {
+    ("LOG_FORMAT", "pretty"): "console",
+    ("LOG_LEVEL", "trace"): "debug",
+    ("LOG_LEVEL", "warn"): "warning",
+    ("LOG_LEVEL", "fatal"): "error",
+    ("LOG_LEVEL", "panic"): "error",
+}
 
 # Old names that mean nothing here, and why: whoever set one must not believe it works.
 MEANINGLESS: Final = {

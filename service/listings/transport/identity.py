@@ -79,7 +79,7 @@ class TokenVerifier:
         scheme, _, token = header.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
-            raise _refused("missing authentication token", "TOKEN_MISSING")
+            raise token_missing()
         if len(token) > _LONGEST_TOKEN:
             raise _rejected("TOKEN_TOO_LONG")
         try:
@@ -125,6 +125,11 @@ class TokenVerifier:
         given = claims.get("roles", [])
         roles = frozenset(str(role) for role in (given if isinstance(given, list) else [given]))
         return Identity(user_id, roles, is_admin=self._settings.admin_role in roles)
+
+
+def token_missing() -> Unauthenticated:
+    """The refusal of a caller who sent no token where one is needed."""
+    return _refused("missing authentication token", "TOKEN_MISSING")
 
 
 def _user_id(claim: object) -> int:

@@ -55,6 +55,7 @@ async def test_favorites_and_writes_need_a_token_and_reads_do_not(start_service,
             answer = await http.request(method, path, json={"user_id": 7} if method != "GET" else None)
             assert (answer.status_code, answer.json()["reason"]) == (401, "TOKEN_MISSING"), path
             assert answer.headers["www-authenticate"] == "Bearer"
+            assert [each["field"] for each in answer.json()["fields"]] == ["authorization"], path
         for path in PUBLIC:
             assert (await http.get(path)).status_code == 200, path
 

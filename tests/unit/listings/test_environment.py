@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import BaseModel
 
-from listings.environment import KEYS, MEANINGLESS, OLD_PREFIX, ConfigurationError, read_environment
+from listings.environment import (
+    KEYS,
+    MEANINGLESS,
+    OLD_PREFIX,
+    ConfigurationError,
+    read_environment,
+    settings_from_environment,
+)
+from listings.settings import Settings
 
 
 def problems(**environ: str) -> dict[str, str]:
@@ -183,3 +192,26 @@ def test_no_secret_is_in_an_error():
     found = problems(LISTINGS_DATABASE_URL="mysql://user:hunter2@db/x", LISTINGS_GRPC_PORT="abc")
 
     assert "hunter2" not in "".join(found.values())
+
+
+def test_every_setting_can_be_set():
+    unreachable = [
+        f"{group}.{name}"
+        for group, info in Settings.model_fields.items()
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
+        for name in info.annotation.model_fields
+        if (group, name) not in KEYS.values()
+    ]
+    assert unreachable == [], "give their group a prefix in environment.py"
+    given = {"LISTINGS_STOCK_ROLLBACK_UNSEEN": "refuse"}
+    assert settings_from_environment(given).stock.rollback_unseen == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("old", "level"),
+    [("trace", "debug"), ("debug", "debug"), ("warn", "warning"), ("fatal", "error"), ("panic", "error")],
+)
+def test_log_levels_of_the_earlier_service_keep_their_meaning(old: str, level: str):
+    read = read_environment({"SVETULISTINGS_LOG_LEVEL": old})
+    assert read.settings.log.level == level
+    assert read.warnings == ("SVETULISTINGS_LOG_LEVEL is an old name: set LISTINGS_LOG_LEVEL instead",)
