@@ -71,6 +71,10 @@ e2e-binaries: $(READY) ## Build the programs of the local cluster once (needs Go
 cluster-up: $(READY) ## Start the local cluster; prints the line that a shell evaluates to use it
 	@PYTHONPATH=tests $(BIN)/python -m e2e.cluster up
 
+.PHONY: cluster-images
+cluster-images: $(READY) ## Bring it the images of service, operator, PostgreSQL and Redis (needs Docker's engine)
+	@PYTHONPATH=tests $(BIN)/python -m e2e.images
+
 .PHONY: cluster-down
 cluster-down: $(READY) ## Stop it, and undo what it did to the machine
 	@PYTHONPATH=tests $(BIN)/python -m e2e.cluster down
@@ -101,6 +105,11 @@ migrations-lint: $(READY) ## Look for migrations that would lock tables or break
 .PHONY: docs
 docs: $(READY) ## Write the reference pages that are made from code
 	@$(BIN)/python tools/reference.py generate
+
+.PHONY: crd
+crd: $(READY) ## Write the kind and the schema of the chart's values from the operator's spec
+	@$(BIN)/python tools/crd.py generate
+	@$(BIN)/python tools/chart_values.py generate
 
 .PHONY: proto
 proto: $(READY) ## Generate stubs and the RPC reference from proto/

@@ -17,6 +17,8 @@ from e2e.cluster.binaries import cache_folder
 from e2e.cluster.processes import ClusterError, environment_path, run, say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from e2e.images.engine import Engine
 
 CHECKOUT: Final = Path(__file__).parents[3]
@@ -42,8 +44,8 @@ SERVICE: Final = Application("localhost/listings/listings:e2e", "service")
 OPERATOR: Final = Application("localhost/listings/listings-operator:e2e", "operator")
 
 
-def build(engine: Engine, application: Application, target: Path) -> Path:
-    """Build an image and save it as an archive."""
+def build(engine: Engine, application: Application) -> None:
+    """Build an image with the Dockerfile; the engine keeps it."""
     started = time.monotonic()
     options = ["--target", application.target, "--tag", application.reference]
     base = os.environ.get("LISTINGS_E2E_BASE_IMAGE") or ("" if engine.has_registry else _found_base(engine))
@@ -52,8 +54,12 @@ def build(engine: Engine, application: Application, target: Path) -> Path:
     if not engine.has_registry:
         options += ["--network", "host"]  # such an engine has no other
     engine.run("build", *options, CHECKOUT)
-    engine.run("save", "--output", target, application.reference)
     say(f"built {application.reference} in {time.monotonic() - started:.0f} s")
+
+
+def save(engine: Engine, references: Iterable[str], target: Path) -> Path:
+    """Save images as one archive, in which what they share stands once."""
+    engine.run("save", "--output", target, *references)
     return target
 
 

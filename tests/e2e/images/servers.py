@@ -17,6 +17,8 @@ REDIS: Final = "docker.io/library/redis:7"
 
 _SCRIPTS: Final = Path(__file__).parent
 _SHELL: Final = ("/bin/sh", "/usr/bin/env")
+# Debian's server reads time zones from the system, even this one.
+_UTC: Final = "/usr/share/zoneinfo/UTC"
 
 # The number that both well-known images run under.
 _USER: Final = 999
@@ -30,7 +32,7 @@ def postgres() -> Image:
         # The compiler of queries would bring 120 MB of LLVM along.
         **files_below(f"{home}/bin", f"{home}/lib", "/usr/share/postgresql/15", without=("llvmjit", ".bc")),
         **files_below("/usr/lib/locale/C.utf8"),
-        **programs(*_SHELL),
+        **programs(*_SHELL, _UTC),
     }
     return Image(
         POSTGRES,
