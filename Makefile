@@ -97,6 +97,10 @@ types: $(READY) ## Check types, strictly
 imports: $(READY) ## Check that the layers import downwards only
 	@$(BIN)/lint-imports --no-cache
 
+.PHONY: rules
+rules: $(READY) ## Check that alerts/ and dashboards/ name only what somebody exports
+	@$(BIN)/python tools/rules.py $(ARGS)
+
 .PHONY: migrations-lint
 migrations-lint: $(READY) ## Look for migrations that would lock tables or break writers
 	@$(BIN)/squawk migrations/*.up.sql

@@ -1,0 +1,193 @@
+"""Rules, panels and runbooks hold together: no dead name, no alert without its page, no number out of bounds."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import promql_parser as promql
+import pytest
+import yaml
+from providers.tools import tool
+
+from listings_operator import assets
+
+ROOT = Path(__file__).parents[2]
+rules = tool("rules")
+
+GROUPS = {
+    "cache_alerts": 2,
+    "critical_alerts": 6,
+    "database_alerts": 3,
+    "slo_alerts": 6,
+    "warning_alerts": 8,
+}
+RECORDING = {
+    "request_rate_metrics": 6,
+    "error_rate_metrics": 5,
+    "latency_metrics": 7,
+    "slo_metrics": 7,
+    "database_metrics": 7,
+    "cache_metrics": 5,
+    "rate_limiting_metrics": 2,
+    "business_metrics": 5,
+    "system_metrics": 5,
+    "runtime_metrics": 4,
+}
+
+
+def groups():
+    return {
+        group["name"]: group["rules"]
+        for file in sorted((ROOT / "alerts").glob("*.yaml"))
+        for group in yaml.safe_load(file.read_text())["groups"]
+    }
+
+
+ALERTS = {rule["alert"]: rule for each in groups().values() for rule in each if "alert" in rule}
+
+
+def test_no_name_is_dead():
+    result = rules.check(rules.everything())
+    assert result.findings == []
+    assert result.names > 150
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "nearest"),
+    [
+        (
+            "critical.yaml",
+            "listings_db_connections_max",
+            "listings_db_connection_max",
+            "listings_db_connections_max",
+        ),
+        (
+            "recording.yaml",
+            "listings_gc_pause_duration_seconds_bucket",
+            "listings_gc_pause_bucket",
+            "listings_gc_p",
+        ),
+        ("slo.yaml", "method:grpc_request_duration:p95_5m", "method:grpc_request_duratin:p95_5m", "p95_5m"),
+        ("cache.yaml", 'server="redis"', 'server="rediss"', "redis"),
+        ("cache.yaml", 'server="redis"', 'sever="redis"', "server"),
+        ("database.yaml", "inventory.drift|", "inventory.drif|", "inventory.drift"),
+        ("warning.yaml", "by (job, namespace, service, method, le)", "by (job, methods, le)", "method"),
+        ("critical.yaml", "UNAVAILABLE|", "UNAVAILIBLE|", "UNAVAILABLE"),
+        ("database.yaml", "pg_replay_lag_seconds", "pg_replay_lag", "pg_replay_lag_seconds"),
+        ("extras.yaml", 'job="listings",dependency', "dependency", "without its job"),
+    ],
+)
+def test_a_typo_names_file_line_and_the_nearest_name(tmp_path, file, right, wrong, nearest):
+    for each in (ROOT / "alerts").glob("*.yaml"):
+        shutil.copy(each, tmp_path)
+    text = (tmp_path / file).read_text()
+    assert right in text
+    (tmp_path / file).write_text(text.replace(right, wrong, 1))
+    [finding, *_] = rules.check(sorted(tmp_path.glob("*.yaml"))).findings
+    line = next(number for number, row in enumerate(text.splitlines(), 1) if right in row)
+    assert nearest in finding
+    assert re.match(rf".*{file}:{line}: ", finding), (finding, line)
+
+
+def test_a_typo_in_a_panel_is_found(tmp_path):
+    board = (ROOT / "dashboards" / "service-health.json").read_text()
+    (tmp_path / "board.json").write_text(
+        board.replace("listings_grpc_requests_total", "listings_grpc_request_total", 1)
+    )
+    [finding, *_] = rules.check([tmp_path / "board.json", *(ROOT / "alerts").glob("*.yaml")]).findings
+    assert re.match(r".*board.json:\d+: .*nearest is listings_grpc_requests_total", finding)
+
+
+def test_the_groups_are_the_known_ones():
+    found = {name: len(each) for name, each in groups().items()}
+    assert {name: found[name] for name in GROUPS} == GROUPS
+    assert sum(GROUPS.values()) == 25
+    assert {name: found[name] for name in RECORDING} == RECORDING
+    assert sum(RECORDING.values()) == 53
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_every_alert_says_what_on_call_needs(name):
+    rule = ALERTS[name]
+    notes = rule["annotations"]
+    assert rule["labels"]["severity"] in ("critical", "warning", "none")
+    assert "$value" in notes["summary"], "a summary says the value"
+    assert notes["description"]
+    assert notes["runbook_url"] == f"docs/runbooks/{name}.md"
+    boards = {json.loads(file.read_text())["uid"] for file in (ROOT / "dashboards").glob("*.json")}
+    assert re.match(r"/d/([\w-]+)", notes["dashboard"])[1] in boards
+
+
+def numbers(node) -> set[float]:
+    """Every number of an expression."""
+    if isinstance(node, promql.NumberLiteral):
+        return {node.val}
+    return {each for child in rules._children(node) for each in numbers(child)}
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_parameters_repeat_the_rule_and_lie_within_their_bounds(name):
+    rule = ALERTS[name]
+    parameters = json.loads(rule["annotations"]["parameters"])
+    assert parameters.pop("for") == rule["for"]
+    used = numbers(promql.parse(rule["expr"]))
+    for parameter, given in parameters.items():
+        assert given.keys() == {"value", "min", "max", "unit"}
+        assert given["min"] <= given["value"] <= given["max"], parameter
+        assert given["value"] in used, f"{parameter} is no number of the expression"
+
+
+@pytest.mark.parametrize("name", ["AvailabilityAtRisk", "ErrorBudgetBurnRateFast", "SuccessRateSLOBreach"])
+def test_few_calls_prove_nothing(name):
+    for each in groups()["slo_alerts"]:
+        assert "min_calls" in json.loads(each["annotations"]["parameters"]), each["alert"]
+    assert "min_calls" in ALERTS[name]["annotations"]["parameters"]
+
+
+SECTIONS = ["## Meaning", "## Impact", "## First checks", "## Remedies"]
+
+
+def test_every_alert_has_its_runbook_and_every_runbook_its_alert():
+    pages = {file.stem for file in (ROOT / "docs" / "runbooks").glob("*.md")} - {"README"}
+    assert pages == set(ALERTS)
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_a_runbook_says_meaning_impact_checks_and_remedies(name):
+    text = (ROOT / "docs" / "runbooks" / f"{name}.md").read_text()
+    assert text.startswith(f"# {name}\n")
+    assert re.findall(r"^## .*$", text, re.MULTILINE) == SECTIONS
+    lines = re.search(r"```sh\n(.*?)```", text, re.DOTALL)[1].splitlines()
+    assert lines, "no line to run"
+    for line in lines:
+        for query in re.findall(r"query=([^']*)'", line):
+            promql.parse(query)
+            for metric in re.findall(r"\b(?:listings_\w+|\w+:\w+:\w+)\b", query):
+                assert metric in KNOWN, f"{metric} is not exported"
+
+
+KNOWN = rules.check(rules.everything()).known
+
+
+def test_every_recorded_name_of_an_exporter_was_really_seen():
+    seen = json.loads((ROOT / "tests" / "rules" / "exporters.json").read_text())
+    assert seen.keys() == {"node", "postgres", "redis", "blackbox", "prometheus"}
+    assert all(len(metrics) > 10 for metrics in seen.values())
+
+
+def test_the_operator_can_use_every_file():
+    found = assets.load(ROOT / "alerts", ROOT / "dashboards")
+    assert not found.problems
+    assert len(found.rules) == len(list((ROOT / "alerts").glob("*.yaml")))
+    assert len(found.dashboards) == len(list((ROOT / "dashboards").glob("*.json")))
+
+
+def test_every_panel_says_its_unit_and_what_it_shows():
+    for file in (ROOT / "dashboards").glob("*.json"):
+        for panel in json.loads(file.read_text())["panels"]:
+            if panel["type"] not in {"row", "text"}:
+                assert panel["description"]
+                assert panel["fieldConfig"]["defaults"]["unit"]
