@@ -44,7 +44,8 @@ KINDS = {
 COMPARED = ("spec", "data", "automountServiceAccountToken")
 
 
-async def test_every_kind_is_put_right_after_an_edit_and_a_deletion(monitoring, story, figures):
+async def test_every_kind_is_put_right_after_an_edit_and_a_deletion(release, monitoring, story, figures):
+    """The kinds of the Prometheus Operator come after our operator: it must begin to watch them by itself."""
     table = figures.table(
         f"Drift: {REPETITIONS} of each, seconds until it was put right",
         *("object", "edit p50", "edit worst", "delete p50", "delete worst"),

@@ -60,6 +60,8 @@ class Purpose:
     message: str
     retries: int
     """Further attempts after a failure that may pass."""
+    first_pause: timedelta = _FIRST_PAUSE
+    """Before the second attempt; each further one is twice as long."""
     forever: bool = False
     """Whether attempts go on, rarely, after those: only for what changes nothing."""
     blocked: Phase = Phase.BLOCKED
@@ -104,17 +106,17 @@ def failed(look: Look, purpose: Purpose, error: Error, *, passes: bool) -> Verdi
         current,
         failures=failures,
         error=error,
-        not_before=look.now + pause_after(failures) if again else None,
+        not_before=look.now + pause_after(failures, purpose.first_pause) if again else None,
         given_up=not again,
     )
     ledger = replace(look.ledger, attempt=current)
     return _pause(ledger, look, purpose, current) if again else _blocked(ledger, look, purpose, current)
 
 
-def pause_after(failures: int) -> timedelta:
+def pause_after(failures: int, first: timedelta = _FIRST_PAUSE) -> timedelta:
     """How long to wait after this many failures in a row."""
     doublings = 1 << min(failures - 1, 10)
-    return min(_FIRST_PAUSE * doublings, LONGEST_PAUSE)
+    return min(first * doublings, LONGEST_PAUSE)
 
 
 def told(job: JobSeen, before: Error | None) -> Error:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from listings_operator import names
@@ -20,8 +21,10 @@ from listings_operator.vocabulary import Phase, Reason
 if TYPE_CHECKING:
     from listings_operator.ledger import Revision
 
-# Reading changes nothing, so a few quick repeats cost nothing; after them it goes on every five minutes.
-_PLAN_RETRIES: Final = 3
+# Reading changes nothing, so a few quick repeats cost nothing: 2 s, 4 s ... 32 s. A database that is started together
+# with the resource answers within the first ones. After them it goes on, at most every five minutes.
+_PLAN_RETRIES: Final = 5
+_PLAN_PAUSE: Final = timedelta(seconds=2)
 _SEED_RETRIES: Final = 2
 _SHOWN: Final = 3
 
@@ -58,6 +61,7 @@ def look_at_schema(look: Look) -> Outcome:
         Reason.PLAN_RUNNING,
         f"Asking {target.spec.image_reference} what is pending in the database.",
         _PLAN_RETRIES,
+        first_pause=_PLAN_PAUSE,
         forever=True,
     )
     image = target.spec.image_reference

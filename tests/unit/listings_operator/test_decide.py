@@ -120,6 +120,14 @@ def test_a_database_that_is_away_is_tried_again_with_growing_pauses():
     assert world.settle().reason == "Ready"
 
 
+def test_a_database_that_starts_together_with_the_resource_is_asked_again_soon():
+    world = World(faults=Faults(database_down=True))
+    world.look()
+    for name in world.unfinished():
+        world.run_job(name)
+    assert world.look().requeue_after <= 2
+
+
 def test_a_migration_that_lost_its_node_is_repeated_and_runs_once():
     world = World()
     while not any(job.task is Task.MIGRATE for job in world.jobs.values()):
