@@ -1,8 +1,7 @@
 """What the service depends on, checked: read by the health endpoints and by gRPC's health service.
 
 Only the database decides readiness. Redis is optional at start and at run time: without it the service
-is `degraded`: processes hear of each other's changes through PostgreSQL, or, while a configured Redis is
-away, not at all, and the cache's time to live bounds what they answer.
+is `degraded`, and processes hear of each other's changes through PostgreSQL.
 """
 
 from __future__ import annotations

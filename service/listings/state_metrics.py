@@ -113,14 +113,14 @@ class DependencyMetrics:
 
 
 class BusMetrics:
-    """What carries invalidations between processes: Redis, or PostgreSQL where there is none."""
+    """What carries invalidations between processes: Redis, and PostgreSQL where there is none or it is away."""
 
     SERVERS: Final = ("redis", "postgres")
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._up = Gauge(
             "listings_cache_server_up",
-            "1 while this process hears what others change; only the server in use has a series.",
+            "1 while this process hears what others change through this server; only servers in use have a series.",
             ["server"],
             registry=registry,
         )
@@ -134,6 +134,11 @@ class BusMetrics:
             "listings_cache_messages",
             "Messages about changes, sent and received.",
             ["direction"],
+            registry=registry,
+        )
+        self._lost = Counter(
+            "listings_cache_messages_lost",
+            "Messages about changes that no server took.",
             registry=registry,
         )
         for direction in ("sent", "received"):
@@ -153,6 +158,10 @@ class BusMetrics:
     def sent(self) -> None:
         """A message was handed over."""
         self._messages.labels("sent").inc()
+
+    def lost(self) -> None:
+        """No server took a message: what others keep is stale until its time to live ends."""
+        self._lost.inc()
 
     def received(self) -> None:
         """Another process's message arrived."""

@@ -1,9 +1,12 @@
 """How other processes learn that an answer is stale.
 
 A use case calls `changed(topics)` after its commit: this process forgets them at once, and the topics
-of one event-loop tick travel together to the others, over Redis pub/sub or, where there is no Redis,
-PostgreSQL's NOTIFY. A message may be lost (a bus is not a ledger): whoever loses its connection to the
-bus forgets everything when it is back, and the cache's time to live bounds the rest.
+of one event-loop tick travel together to the others, over Redis pub/sub or, where there is no Redis or
+while it is away, PostgreSQL's NOTIFY. A message may be lost (a bus is not a ledger): whoever loses its
+connection to a bus forgets everything when it is back, and the cache's time to live bounds the rest.
+
+With Redis, everybody listens to both, always: a process that alone lost Redis is still heard by those that
+did not. That costs an idle session of PostgreSQL per process.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import time
+from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
@@ -27,6 +32,12 @@ CHANNEL: Final = "listings_v1_changed"
 # NOTIFY payloads end at 8000 bytes; more topics than this are cheaper to forget wholesale.
 _MOST_TOPICS: Final = 200
 _RECONNECT_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+# A first choice that failed is not asked again for so long, unless its subscription stands again sooner: asking
+# one that does not answer takes as long as its time limit, and a change must not wait for that every time.
+_AVOID_SECONDS: Final = 5.0
+# After trouble with the first choice the second goes on carrying texts too: other processes may take the longest
+# pause above to be back at the first, and theirs need not end when ours does.
+_SETTLING_SECONDS: Final = 10.0
 
 
 class Bus(Protocol):
@@ -43,16 +54,32 @@ class Bus(Protocol):
         """Receive until the connection is lost, then raise."""
 
 
+class Carrier(Enum):
+    """Who took the last text."""
+
+    FIRST = "first"
+    SECOND = "second"
+    NOBODY = "nobody"
+
+
 class Invalidations:
     """Keeps one process's cache true to what all processes write."""
 
-    def __init__(self, cache: EncodedCache, bus: Bus, metrics: BusMetrics) -> None:
+    def __init__(
+        self, cache: EncodedCache, bus: Bus, metrics: BusMetrics, *, second: Bus | None = None
+    ) -> None:
+        """`second` carries what `bus`, the first choice, does not take."""
         self._cache = cache
-        self._bus = bus
+        self._first = bus
+        self._second = second
         self._metrics = metrics
         self._sender = secrets.token_hex(6)
         self._pending: set[Topic] = set()
         self._publishing: asyncio.Task[None] | None = None
+        self._carrier = Carrier.FIRST
+        self._lost = 0
+        self._avoid_first_until = 0.0
+        self._settled_at = 0.0
 
     def changed(self, *topics: Topic) -> None:
         """Forget these topics here now, and everywhere soon. Call after the commit."""
@@ -64,23 +91,36 @@ class Invalidations:
 
     async def run(self) -> None:
         """Listen for other processes' changes until cancelled; started by `app.py`."""
+        async with asyncio.TaskGroup() as listening:
+            for bus in (self._first, self._second):
+                if bus is not None:
+                    listening.create_task(self._listen(bus))
+
+    async def _listen(self, bus: Bus) -> None:
         failures = 0
 
         def connected() -> None:
             nonlocal failures
+            if failures:
+                log.info("invalidation bus is back", server=bus.server, failures=failures)
+                self._distrust(bus)  # others may not be back yet
             failures = 0
-            self._metrics.connected(self._bus.server, up=True)
+            if bus is self._first:
+                self._avoid_first_until = 0.0
+            self._metrics.connected(bus.server, up=True)
             self._cache.clear()
 
         while True:
             try:
-                await self._bus.listen(connected, self._received)
+                await bus.listen(connected, self._received)
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a bus raises, the service goes on without it
-                log.warning("invalidation bus away", error=type(error).__name__)
-                self._metrics.connected(self._bus.server, up=False)
-                self._metrics.failed(self._bus.server, "listen")
+                if not failures:  # once per outage
+                    log.warning("invalidation bus away", server=bus.server, error=type(error).__name__)
+                self._distrust(bus)
+                self._metrics.connected(bus.server, up=False)
+                self._metrics.failed(bus.server, "listen")
                 self._cache.clear()
             await asyncio.sleep(_RECONNECT_SECONDS[min(failures, len(_RECONNECT_SECONDS) - 1)])
             failures += 1
@@ -97,12 +137,61 @@ class Invalidations:
             if len(topics) > _MOST_TOPICS:
                 body = None
             text = json.dumps([self._sender, body], separators=(",", ":"))
-            try:
-                await self._bus.publish(text)
-                self._metrics.sent()
-            except Exception as error:  # noqa: BLE001 - the time to live bounds what others keep
-                log.warning("invalidation not published", error=type(error).__name__, topics=len(topics))
-                self._metrics.failed(self._bus.server, "publish")
+            await self._send(text)
+
+    async def _send(self, text: str) -> None:
+        """Hand a text to the first choice, and to the second where that failed or may not reach everybody."""
+        carrier = Carrier.NOBODY
+        now = time.monotonic()
+        if self._second is None or now >= self._avoid_first_until:
+            if await self._publish_on(self._first, text):
+                carrier = Carrier.FIRST
+            else:
+                self._avoid_first_until = time.monotonic() + _AVOID_SECONDS
+                self._distrust(self._first)
+        if (
+            self._second is not None
+            and (carrier is Carrier.NOBODY or now < self._settled_at)
+            and await self._publish_on(self._second, text)
+            and carrier is Carrier.NOBODY
+        ):
+            carrier = Carrier.SECOND
+        self._carried_by(carrier)
+
+    async def _publish_on(self, bus: Bus, text: str) -> bool:
+        try:
+            await bus.publish(text)
+        except Exception:  # noqa: BLE001 - counted; the second choice or the time to live makes up for it
+            self._metrics.failed(bus.server, "publish")
+            return False
+        self._metrics.sent()
+        return True
+
+    def _distrust(self, bus: Bus) -> None:
+        if bus is self._first:
+            self._settled_at = time.monotonic() + _SETTLING_SECONDS
+
+    def _carried_by(self, carrier: Carrier) -> None:
+        """Log who carries texts when that changes: an outage is two lines, however many writes it saw."""
+        if carrier is Carrier.NOBODY:
+            self._lost += 1
+            self._metrics.lost()
+        if carrier is self._carrier:
+            return
+        self._carrier = carrier
+        if carrier is Carrier.NOBODY:
+            log.warning("invalidation not published", meaning="others answer from their cache until its time ends")
+            return
+        if carrier is Carrier.SECOND and self._second is not None:
+            log.warning(
+                "invalidations take the second way",
+                server=self._second.server,
+                instead_of=self._first.server,
+                lost=self._lost,
+            )
+        else:
+            log.info("invalidations published again", server=self._first.server, lost=self._lost)
+        self._lost = 0
 
     def _received(self, text: str) -> None:
         try:
