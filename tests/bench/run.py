@@ -10,6 +10,8 @@ cached GetListing (CPU per call), and pgbench running the very statements that t
 (PostgreSQL's CPU per call).
 """
 
+# ruff: noqa: E402 - a script must put tests/ on the path before it imports from there
+
 from __future__ import annotations
 
 import argparse
@@ -28,17 +30,17 @@ import uvloop
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from bench.load import Generator, Outcome  # noqa: E402
-from bench.machine import Part, Serving, empty_server, listings_server  # noqa: E402
-from bench.pgbench import captured_statements, run_pgbench  # noqa: E402
-from bench.workloads import WORKLOADS, Catalog, Workload, mixed_reads  # noqa: E402
-from providers.big_catalog import seed  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
+from bench.load import Generator, Outcome
+from bench.machine import Part, Serving, empty_server, listings_server
+from bench.pgbench import captured_statements, run_pgbench
+from bench.workloads import WORKLOADS, Catalog, Workload, mixed_reads
+from providers.big_catalog import seed
+from rich.console import Console
+from rich.table import Table
 
-from listings.embedded import EmbeddedPostgres  # noqa: E402 - after the path is set
-from listings.migrate.files import default_folder  # noqa: E402
-from listings.migrate.runner import migrate_up  # noqa: E402
+from listings.embedded import EmbeddedPostgres
+from listings.migrate.files import default_folder
+from listings.migrate.runner import migrate_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

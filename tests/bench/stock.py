@@ -8,6 +8,8 @@ engine calls per second over naive calls per second of the same round, then the 
 those the engine was built for; a run whose median ratio is below one fails.
 """
 
+# ruff: noqa: E402 - a script must put tests/ on the path before it imports from there
+
 from __future__ import annotations
 
 import argparse
@@ -28,15 +30,15 @@ import uvloop
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from bench.load import Generator, Outcome  # noqa: E402 - after the path is set
-from bench.machine import Part, Serving, listings_server  # noqa: E402
-from providers.postgres import migrate  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
+from bench.load import Generator, Outcome
+from bench.machine import Part, Serving, listings_server
+from providers.postgres import migrate
+from rich.console import Console
+from rich.table import Table
 
-from listings.embedded import EmbeddedPostgres  # noqa: E402
-from listings.embedded.binaries import choose_postgres  # noqa: E402
-from listings.v1 import listings_pb2 as pb  # noqa: E402
+from listings.embedded import EmbeddedPostgres
+from listings.embedded.binaries import choose_postgres
+from listings.v1 import listings_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -176,8 +176,7 @@ async def _foreign_keys(connection: asyncpg.Connection) -> list[ForeignKey]:
         matches = " AND ".join(f"parent.{theirs} = child.{ours}" for ours, theirs in pairs)
         present = " AND ".join(f"child.{ours} IS NOT NULL" for ours, _ in pairs)
         orphans = await connection.fetchval(
-            # Names come quoted from the catalog.
-            f"SELECT count(*) FROM {key['child']} AS child WHERE {present} "  # noqa: S608
+            f"SELECT count(*) FROM {key['child']} AS child WHERE {present} "  # noqa: S608 - quoted names
             f"AND NOT EXISTS (SELECT FROM {key['parent']} AS parent WHERE {matches})"
         )
         found.append(ForeignKey(key["conname"], key["child"], key["parent"], orphans))

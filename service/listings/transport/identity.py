@@ -159,7 +159,9 @@ def _public_key(path: Path) -> RSAPublicKey:
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
         raise ValueError(f"LISTINGS_AUTH_PUBLIC_KEY_PATH: cannot read a key: {_why(error)}") from error
     if not isinstance(key, RSAPublicKey):
-        raise ValueError("LISTINGS_AUTH_PUBLIC_KEY_PATH: the key is not an RSA public key")  # noqa: TRY004
+        raise ValueError(  # noqa: TRY004 - the setting's value is wrong, no type of ours
+            "LISTINGS_AUTH_PUBLIC_KEY_PATH: the key is not an RSA public key"
+        )
     return key
 
 
