@@ -22,31 +22,19 @@ import uvloop
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from providers.engine import Running, run_engine
+from providers.shelves import ITEMS, ON_HAND, requests, reset, stock_of
 
 from listings.db.inventory import InventoryRows
 from listings.db.statements import Statement
 from listings.domain.errors import Unavailable
 from listings.domain.inventory import MovementType
-from listings.domain.stock import Item, Line, Outcome, Outcomes, StockRequest
-from listings.domain.stock_model import HIGHEST_STOCK, Shelf, StockModel
+from listings.domain.stock import Item, Line, Outcomes, StockRequest
+from listings.domain.stock_model import StockModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PROVE = os.environ.get("LISTINGS_PROVE") == "1"
-
-ITEMS = {
-    Item(1): Shelf(12),
-    Item(2): Shelf(3),
-    Item(3): Shelf(HIGHEST_STOCK - 4),
-    Item(4): Shelf(9, deleted=True),
-    Item(5): Shelf(6, storefront_id=2),
-    Item(6): Shelf(5),
-    Item(6, 61): Shelf(8),
-    Item(6, 62): Shelf(2),
-    Item(1, 61): Shelf(0, missing=Outcome.VARIANT_NOT_FOUND),
-    Item(404): Shelf(0, missing=Outcome.PRODUCT_NOT_FOUND),
-}
 
 HARMLESS = StockRequest(MovementType.DECREMENT, [Line(Item(404), 1)])
 
@@ -55,36 +43,6 @@ END_SESSIONS = Statement(
     "test.end",
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%listings_apply_stock%'",
-)
-
-quantities = st.integers(1, 6)
-lines = st.lists(st.builds(Line, st.sampled_from(list(ITEMS)), quantities), min_size=1, max_size=4)
-orders = st.sampled_from(["order-1", "order-2", "order-3", "order-4"])
-
-
-@st.composite
-def movements(draw: st.DrawFn) -> StockRequest:
-    kind = draw(st.sampled_from([MovementType.IN, MovementType.OUT, MovementType.ADJUSTMENT]))
-    moved = draw(lines)
-    if kind is MovementType.ADJUSTMENT:
-        moved = list({line.item: line for line in moved}.values())
-    else:
-        moved = moved[:1]
-    key = draw(st.none() | st.sampled_from(["key-1", "key-2"]))
-    return StockRequest(
-        kind,
-        moved,
-        key=key,
-        digest=repr((kind, moved)) if key else None,
-        storefront_id=draw(st.sampled_from([1, 1, 1, 2])),
-        user_id=7,
-    )
-
-
-requests = st.one_of(
-    st.builds(StockRequest, st.just(MovementType.DECREMENT), lines, order_id=st.none() | orders),
-    st.builds(StockRequest, st.just(MovementType.ROLLBACK), lines, order_id=orders),
-    movements(),
 )
 
 
@@ -100,7 +58,7 @@ class TwoEngines(RuleBasedStateMachine):
             self.run(self.stack.enter_async_context(run_engine(self.dsn, pool_size=3))) for _ in range(2)
         ]
         self.reader: Running = self.run(self.stack.enter_async_context(run_engine(self.dsn, pool_size=1)))
-        self.run(reset(self.reader))
+        self.run(reset_shelves(self.reader))
 
     def run(self, work: Any) -> Any:
         return self.loop.run_until_complete(work)
@@ -179,46 +137,13 @@ def subsets(lost: list[StockRequest]) -> Iterable[tuple[StockRequest, ...]]:
     return chain.from_iterable(combinations(lost, size) for size in range(len(lost) + 1))
 
 
-async def reset(running: Running) -> None:
-    """Put the shelves back to how the model begins."""
-    texts = [
-        "TRUNCATE inventory_movements, indexing_queue",
-        "TRUNCATE listings, categories CASCADE",
-        "INSERT INTO categories (id, name, slug, level) VALUES (1, 'Goods', 'goods', 0)",
-    ]
-    for item, shelf in ITEMS.items():
-        if shelf.missing is not None:
-            continue
-        if item.variant_id:
-            texts.append(
-                "INSERT INTO product_variants (id, product_id, stock_quantity)"
-                f" VALUES ({item.variant_id}, {item.product_id}, {shelf.stock})"
-            )
-        else:
-            texts.append(
-                "INSERT INTO listings (id, user_id, storefront_id, title, slug, price, category_id, status,"
-                f" source_type, quantity, is_deleted) VALUES ({item.product_id}, 7, {shelf.storefront_id},"
-                f" 'Product', 'p-{item.product_id}', 1, 1, 'active', 'b2c', {shelf.stock}, {shelf.deleted})"
-            )
-        texts.append(
-            "INSERT INTO inventory_movements (listing_id, variant_id, movement_type, quantity, delta,"
-            f" stock_before, stock_after) VALUES ({item.product_id}, nullif({item.variant_id}, 0), 'opening',"
-            f" {shelf.stock}, {shelf.stock}, 0, {shelf.stock})"
-        )
-    for text in texts:
+async def reset_shelves(running: Running) -> None:
+    for text in reset():
         await running.connections.fetch(Statement("test.reset", text))
 
 
 async def on_hand(running: Running) -> dict[Item, int]:
-    rows = await running.connections.fetch(
-        Statement(
-            "test.on_hand",
-            "SELECT id AS product_id, 0 AS variant_id, quantity FROM listings UNION ALL"
-            " SELECT product_id, id, stock_quantity FROM product_variants",
-        )
-    )
-    found = {Item(row["product_id"], row["variant_id"]): row["quantity"] for row in rows}
-    return {item: found.get(item, 0) for item in ITEMS}
+    return stock_of(await running.connections.fetch(Statement("test.on_hand", ON_HAND)))
 
 
 def test_every_history_has_an_order_that_explains_it(dsn):
