@@ -49,6 +49,8 @@ class Policy:
     timeout_tight: float
     limit: RateLimit | None
     statuses: tuple[str, ...]
+    failure: str = ""
+    """The text of INTERNAL where clients know one; its request id stands in the details."""
 
     @property
     def path(self) -> str:
@@ -153,6 +155,22 @@ _LIMITS: Final = {
     "BatchUpdateStock": RateLimit(20, LimitBy.USER),
     "CheckStockAvailability": RateLimit(200, LimitBy.IP),
 }
+_FAILURES: Final = {
+    "CreateProduct": "products.create_failed",
+    "UpdateProduct": "products.update_failed",
+    "DeleteProduct": "products.delete_failed",
+    "BulkCreateProducts": "products.bulk_create_failed",
+    "BulkUpdateProducts": "products.bulk_update_failed",
+    "BulkDeleteProducts": "products.bulk_delete_failed",
+    "GetProductStats": "products.stats_failed",
+    "IncrementProductViews": "products.increment_views_failed",
+    "CreateProductVariant": "variants.create_failed",
+    "UpdateProductVariant": "variants.update_failed",
+    "DeleteProductVariant": "variants.delete_failed",
+    "BulkCreateProductVariants": "variants.bulk_create_failed",
+    "RecordInventoryMovement": "inventory.update_failed",
+    "BatchUpdateStock": "inventory.batch_update_failed",
+}
 STRICT_LIMIT: Final = RateLimit(100, LimitBy.IP)
 
 
@@ -171,6 +189,7 @@ def _policies() -> Iterator[Policy]:
                 timeout_tight=_TIGHT.get(method, 30.0),
                 limit=_LIMITS.get(method),
                 statuses=tuple(dict.fromkeys(statuses)),
+                failure=_FAILURES.get(method, ""),
             )
 
 

@@ -128,7 +128,7 @@ def bind(
             status = code.name
             if code is grpc.StatusCode.INTERNAL and unforeseen is not None:
                 unforeseen(name, error, call.request_id)
-            await _refuse(context, call, error, code)
+            await _refuse(context, call, error, code, policy.failure)
         finally:
             metrics.ended(status, time.perf_counter() - started, timeout_seconds)
 
@@ -184,10 +184,13 @@ async def _within_deadline(answer: Awaitable[bytes], context: Context, limit: fl
         raise DeadlineExceeded(f"request timeout after {seconds:.3g}s (limit: {limit:g}s)") from None
 
 
-async def _refuse(context: Context, call: Call, error: Exception, code: grpc.StatusCode) -> NoReturn:
+async def _refuse(
+    context: Context, call: Call, error: Exception, code: grpc.StatusCode, failure: str
+) -> NoReturn:
     if not isinstance(error, ListingsError):
         log.error("call failed", method=call.method, request_id=call.request_id, exc_info=error)
-        error = ListingsError(f"internal error, request id {call.request_id}", reason="INTERNAL")
+        text = failure or f"internal error, request id {call.request_id}"
+        error = ListingsError(text, reason="INTERNAL")
     elif code in _SERVER_ERRORS:
         log.warning(
             "call refused",
