@@ -50,7 +50,8 @@ async def test_a_deadlock_with_somebody_who_locks_in_another_order_never_reaches
     await outside.commit()
     assert (await order).success
     seen = {"operation": "stock.apply", "error": "DeadlockDetectedError"}
-    assert service.app.metrics.registry.get_sample_value("listings_db_errors_total", seen) == 1
+    # More than once where the order was back before the outsider had its lock.
+    assert service.app.metrics.registry.get_sample_value("listings_db_errors_total", seen) >= 1
     assert await shop.stock("plenty") == 99
     await shop.prove()
 
