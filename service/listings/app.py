@@ -259,7 +259,6 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 search=use_cases.search,
                 storefronts=use_cases.storefronts,
                 health=health,
-                connections=connections,
                 registry=metrics.registry,
             ),
             Edge(

@@ -23,7 +23,7 @@ from listings.domain.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from listings.db.connections import Connections
+    from listings.db.connections import Connections, PoolState
     from listings.state_metrics import DependencyMetrics, ErrorMetrics
 
 log = structlog.get_logger(__name__)
@@ -90,11 +90,14 @@ class RecentErrors:
         return tuple(self._kept)
 
 
-class Pings(Protocol):
-    """Something that answers or raises."""
+class Server(Protocol):
+    """What is asked of an optional server."""
 
     async def ping(self) -> None:
         """Raise when it is away."""
+
+    def state(self) -> PoolState:
+        """How the connections to it are used."""
 
 
 class Health:
@@ -103,7 +106,7 @@ class Health:
     def __init__(
         self,
         connections: Connections,
-        redis: Pings | None,
+        redis: Server | None,
         stopping: asyncio.Event,
         errors: RecentErrors,
         *,
@@ -137,6 +140,14 @@ class Health:
     def recent_errors(self) -> tuple[RecentError, ...]:
         """The last unforeseen failures, newest last."""
         return self._errors.all()
+
+    @property
+    def pools(self) -> dict[str, PoolState]:
+        """The connections to each server that is configured, by its name."""
+        pools = {"database": self._connections.state()}
+        if self._redis is not None:
+            pools["redis"] = self._redis.state()
+        return pools
 
     @property
     def is_stopping(self) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import redis.asyncio as redis_asyncio
 
 from listings.cache.invalidation import CHANNEL
+from listings.db.connections import PoolState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,12 @@ class RedisBus:
     async def ping(self) -> None:
         """Raise when Redis does not answer."""
         await self._client.ping()
+
+    def state(self) -> PoolState:
+        """How the connections are used right now. Nobody waits for one: where all are in use, a call fails."""
+        pool = self._client.connection_pool
+        (idle, _), (lent, _) = pool.get_connection_count()
+        return PoolState(lent, idle, 0, pool.max_connections, 0.0)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -142,12 +142,13 @@ class Session:
 
 
 class PoolState(NamedTuple):
-    """How the sessions are used at one moment."""
+    """How the connections to one server are used at one moment, and how long callers waited for one so far."""
 
     lent: int
     idle: int
     waiting: int
     most: int
+    waited_seconds: float
 
 
 class Connections:
@@ -162,6 +163,7 @@ class Connections:
         self._idle: list[Session] = []
         self._open = 0
         self._waiting: deque[asyncio.Future[Session | None]] = deque()
+        self._waited_seconds = 0.0
         self._closed = False
         metrics.size(settings.pool_size)
 
@@ -173,7 +175,9 @@ class Connections:
     def state(self) -> PoolState:
         """How the sessions are used right now."""
         idle = len(self._idle)
-        return PoolState(self._open - idle, idle, len(self._waiting), self._settings.pool_size)
+        return PoolState(
+            self._open - idle, idle, len(self._waiting), self._settings.pool_size, self._waited_seconds
+        )
 
     async def close(self) -> None:
         """Close idle sessions; lent ones close when they are given back."""
@@ -258,6 +262,7 @@ class Connections:
     async def _wait_turn(self, seconds: float) -> Session | None:
         """A session handed over by its borrower, or None when there is room to connect a new one."""
         turn: asyncio.Future[Session | None] = asyncio.get_running_loop().create_future()
+        started = time.perf_counter()
         self._waiting.append(turn)
         self._metrics.waiting(len(self._waiting))
         try:
@@ -278,6 +283,7 @@ class Connections:
         finally:
             if turn in self._waiting:
                 self._waiting.remove(turn)
+            self._waited_seconds += time.perf_counter() - started
             self._metrics.waiting(len(self._waiting))
 
     def _hand_over(self, session: Session | None) -> None:

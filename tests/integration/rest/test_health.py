@@ -83,6 +83,8 @@ async def test_deep_health_adds_diagnostics(rest):
     pool = body["diagnostics"]["connection_pools"]["database"]
     assert pool["max_open"] == 8
     assert pool["idle"] >= 1
+    assert pool["wait_time_ms"] == 0
+    assert body["diagnostics"]["connection_pools"].keys() == {"database"}
     assert body["diagnostics"]["recent_errors"] == []
 
 
@@ -110,8 +112,23 @@ async def test_a_busy_pool_is_degraded_and_still_ready(start_service):
     async with start_service(database=database) as service, _http(service) as http:
         async with service.connections.session(), service.connections.session():
             answer = await http.get("/health/db")
+            pools = (await http.get("/health/deep")).json()["diagnostics"]["connection_pools"]
         assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        # The check itself waited for as long as it may, and gave up.
+        assert pools["database"]["active"] == 2
+        assert 900 < pools["database"]["wait_time_ms"] < 5000
         assert (await http.get("/ready")).status_code == 200
+
+
+async def test_deep_health_shows_the_connections_to_redis(start_service, redis_url):
+    async with start_service(redis={"url": redis_url, "pool_size": 5}) as service, _http(service) as http:
+        async with asyncio.timeout(10):
+            while True:
+                pool = (await http.get("/health/deep")).json()["diagnostics"]["connection_pools"]["redis"]
+                if pool["active"]:  # the subscription
+                    break
+        # The check gave its connection back.
+        assert pool == {"active": 1, "idle": 1, "max_open": 5, "waiting": 0, "wait_time_ms": 0}
 
 
 async def test_a_draining_service_is_at_once_not_ready(rest):

@@ -133,7 +133,6 @@ def _summary(health: Health, checks: dict[str, Check]) -> dict[str, Any]:
 
 def _diagnostics(service: RestService) -> dict[str, Any]:
     virtual, resident = _memory_bytes()
-    pool = service.connections.state()
     return {
         "tasks": len(asyncio.all_tasks()),
         "threads": threading.active_count(),
@@ -150,12 +149,14 @@ def _diagnostics(service: RestService) -> dict[str, Any]:
             for error in service.health.recent_errors
         ],
         "connection_pools": {
-            "database": {
+            server: {
                 "active": pool.lent,
                 "idle": pool.idle,
                 "max_open": pool.most,
                 "waiting": pool.waiting,
-            },
+                "wait_time_ms": round(pool.waited_seconds * 1000, 3),  # of all callers since the start
+            }
+            for server, pool in service.health.pools.items()
         },
     }
 

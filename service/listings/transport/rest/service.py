@@ -12,7 +12,6 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
-from listings.db.connections import Connections
 from listings.health import Health
 from listings.usecases.categories import Categories
 from listings.usecases.favorites import Favorites
@@ -35,7 +34,6 @@ class RestService:
     search: Search
     storefronts: Storefronts
     health: Health
-    connections: Connections
     registry: CollectorRegistry
 
     def scope(self) -> Mapping[str, object]:
