@@ -157,12 +157,14 @@ class ListingsServiceStub:
       INVALID_ARGUMENT. With a page_token, offset and page are ignored; an empty next_page_token says that this
       was the last page. Tokens do not skip or repeat rows when others are inserted meanwhile; offsets may.
     - A write is durable when it is acknowledged. Reads may lag other processes' writes by at most two seconds;
-      a caller who reads through the process that wrote sees the write.
+      a caller who reads through the process that wrote sees the write. Views and favorites are an exception in
+      pages: favorites_count, views_count and view_count there may be two seconds old everywhere.
     - Each call has a limit: 30 seconds, search 10. The caller's own shorter deadline wins. Past it the call
       ends with DEADLINE_EXCEEDED and a write that has not been acknowledged may or may not have happened.
     - RESOURCE_EXHAUSTED tells that a rate limit was hit, UNAVAILABLE that the database cannot be reached,
       ABORTED that concurrent writes kept colliding; all may be tried again later.
-    - INTERNAL is never the caller's mistake.
+    - INTERNAL is never the caller's mistake. Its text names the request id, or is a token where clients know
+      one, for example "products.create_failed"; the request id stands in the details (RequestInfo) too.
     - With identity off (the default) user_id and is_admin of a request are taken at their word. With it on,
       UNAUTHENTICATED tells that a token is missing or bad, and PERMISSION_DENIED that user_id is not the
       token's; a token with an admin role may act for anyone. Public without a token: every read except
@@ -661,12 +663,14 @@ class ListingsServiceAsyncStub(ListingsServiceStub):
       INVALID_ARGUMENT. With a page_token, offset and page are ignored; an empty next_page_token says that this
       was the last page. Tokens do not skip or repeat rows when others are inserted meanwhile; offsets may.
     - A write is durable when it is acknowledged. Reads may lag other processes' writes by at most two seconds;
-      a caller who reads through the process that wrote sees the write.
+      a caller who reads through the process that wrote sees the write. Views and favorites are an exception in
+      pages: favorites_count, views_count and view_count there may be two seconds old everywhere.
     - Each call has a limit: 30 seconds, search 10. The caller's own shorter deadline wins. Past it the call
       ends with DEADLINE_EXCEEDED and a write that has not been acknowledged may or may not have happened.
     - RESOURCE_EXHAUSTED tells that a rate limit was hit, UNAVAILABLE that the database cannot be reached,
       ABORTED that concurrent writes kept colliding; all may be tried again later.
-    - INTERNAL is never the caller's mistake.
+    - INTERNAL is never the caller's mistake. Its text names the request id, or is a token where clients know
+      one, for example "products.create_failed"; the request id stands in the details (RequestInfo) too.
     - With identity off (the default) user_id and is_admin of a request are taken at their word. With it on,
       UNAUTHENTICATED tells that a token is missing or bad, and PERMISSION_DENIED that user_id is not the
       token's; a token with an admin role may act for anyone. Public without a token: every read except
@@ -1161,12 +1165,14 @@ class ListingsServiceServicer(metaclass=_abc_1.ABCMeta):
       INVALID_ARGUMENT. With a page_token, offset and page are ignored; an empty next_page_token says that this
       was the last page. Tokens do not skip or repeat rows when others are inserted meanwhile; offsets may.
     - A write is durable when it is acknowledged. Reads may lag other processes' writes by at most two seconds;
-      a caller who reads through the process that wrote sees the write.
+      a caller who reads through the process that wrote sees the write. Views and favorites are an exception in
+      pages: favorites_count, views_count and view_count there may be two seconds old everywhere.
     - Each call has a limit: 30 seconds, search 10. The caller's own shorter deadline wins. Past it the call
       ends with DEADLINE_EXCEEDED and a write that has not been acknowledged may or may not have happened.
     - RESOURCE_EXHAUSTED tells that a rate limit was hit, UNAVAILABLE that the database cannot be reached,
       ABORTED that concurrent writes kept colliding; all may be tried again later.
-    - INTERNAL is never the caller's mistake.
+    - INTERNAL is never the caller's mistake. Its text names the request id, or is a token where clients know
+      one, for example "products.create_failed"; the request id stands in the details (RequestInfo) too.
     - With identity off (the default) user_id and is_admin of a request are taken at their word. With it on,
       UNAUTHENTICATED tells that a token is missing or bad, and PERMISSION_DENIED that user_id is not the
       token's; a token with an admin role may act for anyone. Public without a token: every read except
