@@ -53,22 +53,7 @@ async def operate(settings: Settings, *, serving: Callable[[int], None] | None =
     for problem in found.problems:
         _LOG.error("%s: %s", problem.reason, problem.message)
     ready, anew = asyncio.Event(), asyncio.Event()
-    metrics.gauge_from("listings_operator_queue_depth", "Resources waiting for a look.", lambda: queue.depth)
-    metrics.gauge_from(
-        "listings_operator_queue_oldest_seconds",
-        "How long the first resource in the queue has waited.",
-        lambda: queue.oldest_wait_seconds,
-    )
-    metrics.gauge_from(
-        "listings_operator_longest_look_seconds",
-        "How long the slowest look under way has taken so far.",
-        lambda: queue.longest_look_seconds,
-    )
-    metrics.gauge_from(
-        "listings_operator_watch_silence_seconds",
-        "How long a watch has owed us the event of a change of our own.",
-        lambda: watchdog.silence,
-    )
+    metrics.loop.follow(queue, watchdog)
 
     def alive() -> str:
         dead = watchdog.dead

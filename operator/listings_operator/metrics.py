@@ -12,10 +12,13 @@ from prometheus_client.process_collector import ProcessCollector
 import listings_operator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from listings_operator.queue import WorkQueue
+    from listings_operator.watchdog import Watchdog
 
 _LOOK_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _CALL_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+# Not `namespace` and `name`: Prometheus puts where the operator itself runs into the former.
+_RESOURCE: Final = ["resource_namespace", "resource_name"]
 
 
 class ApiMetrics:
@@ -68,7 +71,13 @@ class ReconcileMetrics:
         self._phase = Gauge(
             "listings_operator_resource_phase",
             "1 for the phase that a resource is in.",
-            ["namespace", "name", "phase"],
+            [*_RESOURCE, "phase"],
+            registry=registry,
+        )
+        self._stalled = Gauge(
+            "listings_operator_resource_stalled",
+            "1 while a resource waits for a person.",
+            _RESOURCE,
             registry=registry,
         )
         self._phases: dict[tuple[str, str], str] = {}
@@ -90,17 +99,41 @@ class ReconcileMetrics:
         """A Job was created."""
         self._jobs.labels(task).inc()
 
-    def in_phase(self, namespace: str, name: str, phase: str) -> None:
+    def in_phase(self, namespace: str, name: str, phase: str, *, stalled: bool) -> None:
         """A resource is in this phase and no other."""
         self.gone(namespace, name)
         self._phases[namespace, name] = phase
         self._phase.labels(namespace, name, phase).set(1)
+        self._stalled.labels(namespace, name).set(stalled)
 
     def gone(self, namespace: str, name: str) -> None:
         """A resource is no more."""
         phase = self._phases.pop((namespace, name), None)
         if phase is not None:
             self._phase.remove(namespace, name, phase)
+            self._stalled.remove(namespace, name)
+
+
+class LoopMetrics:
+    """What waits and what is overdue; read at scrape time from whoever knows."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"listings_operator_{name}", text, registry=registry)
+
+        self._depth = gauge("queue_depth", "Resources waiting for a look.")
+        self._oldest = gauge("queue_oldest_seconds", "How long the first resource in the queue has waited.")
+        self._longest = gauge("longest_look_seconds", "How long the slowest look under way has taken so far.")
+        self._silence = gauge(
+            "watch_silence_seconds", "How long a watch has owed us the event of a change of our own."
+        )
+
+    def follow(self, queue: WorkQueue, watchdog: Watchdog) -> None:
+        """Read these from now on."""
+        self._depth.set_function(lambda: queue.depth)
+        self._oldest.set_function(lambda: queue.oldest_wait_seconds)
+        self._longest.set_function(lambda: queue.longest_look_seconds)
+        self._silence.set_function(lambda: watchdog.silence)
 
 
 class Metrics:
@@ -116,7 +149,4 @@ class Metrics:
         ).labels(listings_operator.__version__).set(1)
         self.api = ApiMetrics(self.registry)
         self.reconcile = ReconcileMetrics(self.registry)
-
-    def gauge_from(self, name: str, text: str, read: Callable[[], float]) -> None:
-        """A gauge whose value is read at scrape time."""
-        Gauge(name, text, registry=self.registry).set_function(read)
+        self.loop = LoopMetrics(self.registry)

@@ -31,7 +31,7 @@ from listings_operator.observed import Observed, Problem, Refused
 from listings_operator.spec import read_spec
 from listings_operator.status import status_document
 from listings_operator.strays import without_strays
-from listings_operator.vocabulary import Reason
+from listings_operator.vocabulary import ConditionType, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -221,7 +221,11 @@ class Reconciler:
         metadata = resource["metadata"]
         previous = resource.get("status") or {}
         status = status_document(metadata["name"], decided, observed, previous, now)
-        self._metrics.in_phase(metadata["namespace"], metadata["name"], decided.phase.value)
+        stalled = any(
+            condition.type is ConditionType.STALLED and condition.status == "True"
+            for condition in decided.conditions
+        )
+        self._metrics.in_phase(metadata["namespace"], metadata["name"], decided.phase.value, stalled=stalled)
         if status == previous:
             return resource
         written = await self._cluster.apply(

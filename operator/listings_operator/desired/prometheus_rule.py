@@ -2,6 +2,9 @@
 
 The files are plain rule files in which every selector of our series says `job="listings"`. Here they are narrowed to
 one resource: the same selector gets its namespace and Service, and what a rule gives carries both as labels.
+
+A rule about something else, such as the operator, stays as it is. Every resource brings the same one then, and the
+same alert from several of them is one to Alertmanager, because nothing in its labels differs.
 """
 
 from __future__ import annotations
@@ -50,25 +53,22 @@ def narrowed(file: RuleFile, owner: Owner) -> list[Manifest]:
     """The groups of a file, about one resource only."""
     place = {"namespace": owner.namespace, "service": owner.name}
     selector = ",".join([_JOB, *(f'{label}="{value}"' for label, value in place.items())])
-    return [
-        {
-            **group,
-            "rules": [
-                {
-                    **rule,
-                    "expr": rule["expr"].replace(_JOB, selector),
-                    # A recorded series is selected by the same three labels as the series it is made of.
-                    "labels": {
-                        **rule.get("labels", {}),
-                        **({"job": "listings"} if "record" in rule else {}),
-                        **place,
-                    },
-                }
-                for rule in group["rules"]
-            ],
+
+    def narrow(rule: Manifest) -> Manifest:
+        if _JOB not in rule["expr"]:
+            return rule
+        return {
+            **rule,
+            "expr": rule["expr"].replace(_JOB, selector),
+            # A recorded series is selected by the same three labels as the series it is made of.
+            "labels": {
+                **rule.get("labels", {}),
+                **({"job": "listings"} if "record" in rule else {}),
+                **place,
+            },
         }
-        for group in file.groups
-    ]
+
+    return [{**group, "rules": [narrow(rule) for rule in group["rules"]]} for group in file.groups]
 
 
 def _metadata(file: RuleFile, spec: ListingsSpec, owner: Owner) -> Manifest:

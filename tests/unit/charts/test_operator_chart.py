@@ -165,3 +165,17 @@ def test_notes_tell_the_next_step_and_how_to_leave(helm_4):
     warned = helm_4.notes(CHART, "--set=crds.keep=false", "--set=uninstall.force=true")
     assert "delete every ListingsDeployment of the whole cluster" in warned
     assert "without an operator: uninstall.force is set" in warned
+
+
+def test_it_is_scraped_under_the_name_that_its_alerts_select(helm):
+    assert not of_kind(helm.render(CHART), "ServiceMonitor")
+    documents = helm.render(CHART, "--set=serviceMonitor.enabled=true,serviceMonitor.labels.release=prom")
+    [monitor], [service] = of_kind(documents, "ServiceMonitor"), of_kind(documents, "Service")
+    assert monitor["metadata"]["labels"]["release"] == "prom"
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    # The label that becomes job; see alerts/operator.yaml.
+    assert service["metadata"]["labels"][monitor["spec"]["jobLabel"]] == "listings-operator"
+    [deployment] = of_kind(documents, "Deployment")
+    pod = deployment["spec"]["template"]
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    assert service["spec"]["ports"][0]["targetPort"] == pod["spec"]["containers"][0]["ports"][0]["name"]

@@ -295,3 +295,15 @@ def test_what_is_switched_off_is_not_made():
     spec = spec_with(observability=observability, podDisruptionBudget={"enabled": False})
     state = state_of(spec, assets=ASSETS, apis=Apis(prometheus_rules=True, service_monitors=True))
     assert (state.around, state.observability) == ((), ())
+
+
+def test_a_rule_about_something_else_is_the_same_from_every_resource():
+    rule = {
+        "alert": "OperatorDown",
+        "expr": 'up{job="listings-operator"} == 0',
+        "labels": {"severity": "critical"},
+    }
+    file = Assets(rules=(RuleFile("operator", ({"name": "operator", "rules": [rule]},)),))
+    state = state_of(spec_with(), assets=file, apis=Apis(prometheus_rules=True))
+    [group] = state.observability[0]["spec"]["groups"]
+    assert group["rules"] == [rule], "so that one alert from several is one to Alertmanager"
