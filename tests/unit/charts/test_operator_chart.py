@@ -122,6 +122,7 @@ def test_uninstalling_is_guarded_until_it_is_forced(helm):
     assert guard["spec"]["backoffLimit"] == 0
     [container] = guard["spec"]["template"]["spec"]["containers"]
     assert settings_of(container)["LISTINGS_OPERATOR_NAMESPACES"] == "one,two"
+    assert container["args"] == ["shop", "ops", "1"]
     assert not of_kind(helm.render(CHART, "--set=uninstall.force=true"), "Job")
 
 
@@ -160,7 +161,7 @@ def test_notes_tell_the_next_step_and_how_to_leave(helm_4):
     notes = helm_4.notes(CHART, "--set=watch.namespaces={one,two}")
     assert "in: one, two" in notes
     assert "kubectl --namespace one apply --filename examples/quickstart.yaml" in notes
-    assert "uninstall.force lets it through" in notes
+    assert "`--no-hooks` lets it through" in notes
     assert "whole cluster" not in notes
     warned = helm_4.notes(CHART, "--set=crds.keep=false", "--set=uninstall.force=true")
     assert "delete every ListingsDeployment of the whole cluster" in warned
