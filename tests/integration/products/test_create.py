@@ -40,6 +40,14 @@ async def test_a_product_is_what_was_asked_for(shop):
     assert await shop.get(product.id) == product
 
 
+async def test_a_product_is_created_active_whatever_the_plain_flag_says(shop):
+    # Absent and false look alike on the wire, and old clients leave it out.
+    for asked in (False, True):
+        assert (await shop.create(name=f"Chair {asked}", is_active=asked)).is_active
+    product = await shop.create(name="Chair without a map", show_on_map=False)
+    assert not product.show_on_map
+
+
 async def test_a_product_belongs_to_the_owner_of_the_storefront(shop):
     product = await shop.create()
     [row] = await shop.rows("SELECT user_id, source_type, slug FROM listings WHERE id = $1", product.id)
