@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from e2e.cluster.processes import say
+from e2e.images import applications
+from e2e.images.engine import open_engine
+from e2e.images.sizes import weigh
+
+MB = 1_000_000
+# Base and all. The base made here is fatter than a slim one from a registry, so there it is less.
+LARGEST = 120 * MB
 
 CHECK_OPERATOR = """
 import getpass, kopf
@@ -56,3 +64,16 @@ def test_runs_under_a_number_on_a_read_only_root(cluster, namespace, images, ima
     ended = "{.status.containerStatuses[0].state.terminated.exitCode}"
     kubectl.wait(f"jsonpath={ended}", "pod/once")
     assert kubectl("get", "pod", "once", f"--output=jsonpath={ended}") == "0", kubectl("logs", "once")
+
+
+@pytest.mark.parametrize(
+    "application", [applications.SERVICE, applications.OPERATOR], ids=["service", "operator"]
+)
+def test_it_is_small_on_its_way_through_a_registry(images, application, tmp_path):
+    with open_engine() as engine:
+        archive = applications.save(engine, [application.reference], tmp_path / "image.tar")
+    weight = weigh(archive)
+    say(
+        f"{application.target}: {weight.added / MB:.1f} MB on a base of {weight.base / MB:.1f} MB, compressed"
+    )
+    assert weight.added + weight.base <= LARGEST
