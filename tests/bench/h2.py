@@ -3,7 +3,7 @@
 grpcio's client costs as much CPU per call as its server, and on a machine of two cores that is the
 server's. This one writes prepared frames and reads frame heads: about 20 us per call. It announces a header
 table of size zero, so equal answers have equal header bytes, and each different block is decoded only once
-(with the `hpack` library). For requests below 64 KiB; larger ones go through grpcio.
+(with the `hpack` library). For requests that fit into one frame (16 KiB); larger ones go through grpcio.
 """
 
 from __future__ import annotations

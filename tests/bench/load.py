@@ -44,8 +44,8 @@ class Outcome:
         return sum(self.failures.values())
 
 
-# Larger requests would need flow control that the small client does not have.
-LARGEST_SMALL_REQUEST = 60_000
+# Larger requests would need several frames and flow control, which the small client does not have.
+LARGEST_SMALL_REQUEST = 16_000
 
 
 class Generator:

@@ -15,12 +15,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
-from itertools import count
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,204 +28,22 @@ import uvloop
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from bench.load import Generator, Outcome
+from bench.load import Generator
 from bench.machine import Part, Serving, listings_server
+from bench.stock_report import Row, Rows, Side, show
+from bench.stock_workloads import ALONE, SEED, WORKLOADS, Workload
 from providers.postgres import migrate
 from rich.console import Console
-from rich.table import Table
 
 from listings.embedded import EmbeddedPostgres
 from listings.embedded.binaries import choose_postgres
-from listings.v1 import listings_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from bench.load import Request
 
-PRODUCTS = 5000
-HOT = PRODUCTS + 1
-SEED = f"""
-INSERT INTO categories (id, name, slug, level) VALUES (1, 'Bikes', 'bikes', 0);
-INSERT INTO storefronts (id, user_id, slug, name) VALUES (1, 1, 'shop', 'Shop');
-INSERT INTO listings (user_id, storefront_id, title, slug, price, category_id, status, quantity, sku, source_type)
-SELECT 1, 1, 'Product ' || n, 'product-' || n, 10, 1, 'active', 100000000, 'sku-' || n, 'b2c'
-FROM generate_series(1, {HOT}) n;
-INSERT INTO inventory_movements (listing_id, movement_type, quantity, delta, stock_before, stock_after, reason)
-SELECT id, 'opening', quantity, quantity, 0, quantity, 'opening' FROM listings;
-ANALYZE;
-"""
-_serial = count(1)
-_run = random.randrange(10**9)
-console = Console(width=170)
-
-
-def order() -> str:
-    return f"bench-{_run}-{next(_serial)}"
-
-
-def decrement(chance: random.Random, products: list[int], *, with_order: bool = True) -> Request:
-    request = pb.DecrementStockRequest(
-        items=[pb.StockItem(product_id=product, quantity=1) for product in products],
-        order_id=order() if with_order else None,
-    )
-    return "DecrementStock", request.SerializeToString()
-
-
-def some(chance: random.Random, number: int) -> list[int]:
-    return chance.sample(range(1, PRODUCTS + 1), number)
-
-
-def rollback(chance: random.Random, number: int) -> Request:
-    request = pb.RollbackStockRequest(
-        items=[pb.StockItem(product_id=product, quantity=1) for product in some(chance, number)],
-        order_id=order(),
-    )
-    return "RollbackStock", request.SerializeToString()
-
-
-def check(chance: random.Random, number: int) -> Request:
-    request = pb.CheckStockAvailabilityRequest(
-        items=[pb.StockItem(product_id=product, quantity=1) for product in some(chance, number)]
-    )
-    return "CheckStockAvailability", request.SerializeToString()
-
-
-def movement(chance: random.Random) -> Request:
-    request = pb.RecordInventoryMovementRequest(
-        storefront_id=1,
-        product_id=some(chance, 1)[0],
-        movement_type="in",
-        quantity=1,
-        user_id=1,
-        reason="restock",
-    )
-    return "RecordInventoryMovement", request.SerializeToString()
-
-
-def batch(chance: random.Random) -> Request:
-    items = [
-        pb.StockUpdateItem(product_id=product, quantity=90_000_000 + chance.randrange(1000))
-        for product in some(chance, 10)
-    ]
-    return "BatchUpdateStock", pb.BatchUpdateStockRequest(
-        storefront_id=1, user_id=1, items=items
-    ).SerializeToString()
-
-
-def view(product: int) -> Request:
-    return "IncrementProductViews", pb.IncrementProductViewsRequest(product_id=product).SerializeToString()
-
-
-def bulk_create(number: int) -> Request:
-    products = [
-        pb.ProductInput(
-            name=f"Bulk product {serial}", description="Made by the benchmark.", price=9.99, currency="RSD",
-            category_id=1, sku=f"bulk-{_run}-{serial}", stock_quantity=50, is_active=True,
-        )
-        for serial in (next(_serial) for _ in range(number))
-    ]  # fmt: skip
-    return "BulkCreateProducts", pb.BulkCreateProductsRequest(
-        storefront_id=1, products=products
-    ).SerializeToString()
-
-
-def bulk_update(chance: random.Random, number: int) -> Request:
-    updates = [
-        pb.ProductUpdateInput(
-            product_id=product, name=f"Renamed {product}", price=chance.randrange(100, 9999) / 100
-        )
-        for product in some(chance, number)
-    ]
-    return "BulkUpdateProducts", pb.BulkUpdateProductsRequest(
-        storefront_id=1, updates=updates
-    ).SerializeToString()
-
-
-@dataclass(frozen=True)
-class Workload:
-    """One kind of call; `bound` is the least ratio, `limit_ms` what the specification allows one call."""
-
-    name: str
-    make: Callable[[random.Random], Request]
-    calls: int
-    clients: int = 50
-    bound: float | None = None
-    limit_ms: float | None = None
-    pgbench: str | None = None  # SQL of one order, for the rate of one transaction per order
-
-
-PGBENCH_ORDER = """
-\\set product random({low}, {high})
-WITH sold AS (
-    UPDATE listings SET quantity = quantity - 1, sold_count = sold_count + 1,
-        stock_status = CASE WHEN quantity - 1 = 0 THEN 'out_of_stock' WHEN quantity - 1 <= 10 THEN 'low_stock'
-            ELSE 'in_stock' END
-    WHERE id = :product AND quantity >= 1 RETURNING id, quantity
-), queued AS (
-    INSERT INTO indexing_queue AS waiting (listing_id, operation) SELECT id, 'update' FROM sold
-    ON CONFLICT (listing_id) WHERE status = 'pending' DO UPDATE SET operation = waiting.operation WHERE false
-)
-INSERT INTO inventory_movements (listing_id, movement_type, quantity, delta, stock_before, stock_after, reason,
-    user_id, order_id)
-SELECT id, 'decrement', 1, -1, quantity + 1, quantity, 'sale', 0, gen_random_uuid()::text FROM sold;
-"""
-
-WORKLOADS = (
-    Workload("DecrementStock distinct", lambda c: decrement(c, some(c, 1)), 3000, bound=2, limit_ms=50,
-             pgbench=PGBENCH_ORDER.format(low=1, high=PRODUCTS)),
-    Workload("DecrementStock one hot product", lambda c: decrement(c, [HOT]), 3000, bound=5, limit_ms=50,
-             pgbench=PGBENCH_ORDER.format(low=HOT, high=HOT)),
-    Workload("DecrementStock cart of 3", lambda c: decrement(c, some(c, 3)), 1500, bound=2),
-    Workload("DecrementStock cart of 50", lambda c: decrement(c, some(c, 50)), 150, clients=10, limit_ms=500),
-    Workload("RollbackStock of 1", lambda c: rollback(c, 1), 2000, limit_ms=50),
-    Workload("RollbackStock of 10", lambda c: rollback(c, 10), 500, limit_ms=200),
-    Workload("BatchUpdateStock of 10", batch, 500, bound=4),
-    Workload("RecordInventoryMovement", movement, 2000),
-    Workload("IncrementProductViews distinct", lambda c: view(some(c, 1)[0]), 3000),
-    Workload("IncrementProductViews one hot product", lambda _: view(HOT), 3000),
-    Workload("CheckStock single", lambda c: check(c, 1), 3000, limit_ms=100),
-    Workload("CheckStock of 10", lambda c: check(c, 10), 2000, bound=2, limit_ms=200),
-    Workload("CheckStock of 10, 20 concurrent", lambda c: check(c, 10), 1000, clients=20),
-    Workload("BulkCreateProducts of 100", lambda _: bulk_create(100), 20, clients=2, bound=3),
-    Workload("BulkCreateProducts of 1000", lambda _: bulk_create(1000), 4, clients=2, bound=3),
-    Workload("BulkUpdateProducts of 1000", lambda c: bulk_update(c, 1000), 4, clients=1),
-    Workload("DecrementStock, one client", lambda c: decrement(c, some(c, 1)), 400, clients=1, limit_ms=50),
-    Workload("DecrementStock, one client, no order id", lambda c: decrement(c, some(c, 1), with_order=False), 400, clients=1),
-)  # fmt: skip
-
-
-@dataclass
-class Side:
-    """One server's rounds of one workload."""
-
-    outcomes: list[Outcome] = field(default_factory=list)
-    server_us: list[float] = field(default_factory=list)
-    postgres_us: list[float] = field(default_factory=list)
-
-    def quantile(self, share: float) -> float:
-        return statistics.median(outcome.quantile(share) for outcome in self.outcomes)
-
-    @property
-    def per_second(self) -> float:
-        return statistics.median(outcome.per_second for outcome in self.outcomes)
-
-
-@dataclass
-class Row:
-    engine: Side = field(default_factory=Side)
-    naive: Side = field(default_factory=Side)
-    pgbench_per_second: list[float] = field(default_factory=list)
-
-    @property
-    def ratio(self) -> float:
-        pairs = zip(self.engine.outcomes, self.naive.outcomes, strict=True)
-        return statistics.median(ours.per_second / theirs.per_second for ours, theirs in pairs)
-
-    @property
-    def p50_ratio(self) -> float:
-        pairs = zip(self.engine.outcomes, self.naive.outcomes, strict=True)
-        return statistics.median(ours.quantile(0.5) / theirs.quantile(0.5) for ours, theirs in pairs)
+console = Console(width=150)
 
 
 async def one_side(
@@ -292,8 +108,27 @@ async def seed(dsn: str) -> None:
         await connection.close()
 
 
-def measure(rounds: int, scale: float, only: str) -> dict[str, Row]:
-    chosen = [workload for workload in WORKLOADS if only in workload.name]
+async def copy_rate(dsn: str, rows: int) -> float:
+    """Rows per second that plain COPY writes into the same table, in batches as BulkCreateProducts has them."""
+    connection = await asyncpg.connect(dsn)
+    columns = ("user_id", "storefront_id", "title", "slug", "description", "price", "currency", "category_id",
+               "status", "quantity", "stock_status", "sku", "source_type")  # fmt: skip
+    try:
+        started = time.perf_counter()
+        for first in range(0, rows, 1000):
+            records = [
+                (1, 1, f"Copied {n}", f"copied-{n}", "Made by the benchmark.", 9.99, "RSD", 1, "active", 50,
+                 "in_stock", f"copied-{n}", "b2c")
+                for n in range(first, first + 1000)
+            ]  # fmt: skip
+            await connection.copy_records_to_table("listings", records=records, columns=columns)
+        return rows / (time.perf_counter() - started)
+    finally:
+        await connection.close()
+
+
+def measure(rounds: int, scale: float, only: str) -> tuple[Rows, float]:
+    chosen = [workload for workload in (*WORKLOADS, *ALONE) if only in workload.name]
     rows = {workload.name: Row() for workload in chosen}
     with tempfile.TemporaryDirectory(prefix="listings-bench-") as folder, contextlib.ExitStack() as stack:
         server = EmbeddedPostgres(
@@ -314,6 +149,7 @@ def measure(rounds: int, scale: float, only: str) -> dict[str, Row]:
                 if workload.pgbench:
                     row.pgbench_per_second.append(pgbench_rate(dsn, workload.pgbench, 2 if scale == 1 else 1))
             console.print(f"round {number} of {rounds} done" + ("" if number else " (warm-up, not counted)"))
+        copied = uvloop.run(copy_rate(dsn, 10_000 if scale == 1 else 2000))
         checked = subprocess.run(
             [sys.executable, "-m", "listings", "ledger", "verify"],
             env={"LISTINGS_DATABASE_URL": dsn, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False,
@@ -321,66 +157,7 @@ def measure(rounds: int, scale: float, only: str) -> dict[str, Row]:
         console.print(
             f"ledger after everything: {'balanced' if checked.returncode in (0, 1) else checked.stderr}"
         )
-    return rows
-
-
-def show(rows: dict[str, Row]) -> list[str]:
-    table = Table(title="engine | naive; medians; CPU in microseconds per call, latencies in ms")
-    for column in (
-        "call",
-        "req/s",
-        "p50",
-        "p95",
-        "p99",
-        "server us",
-        "postgres us",
-        "ratio",
-        "bound",
-        "pgbench/s",
-        "limit ms",
-    ):
-        table.add_column(column, justify="left" if column == "call" else "right")
-    problems = []
-    for workload in WORKLOADS:
-        row = rows.get(workload.name)
-        if row is None:
-            continue
-        pgbench = statistics.median(row.pgbench_per_second) if row.pgbench_per_second else None
-        sides = (row.engine, row.naive)
-        table.add_row(
-            workload.name,
-            " | ".join(f"{side.per_second:,.0f}" for side in sides),
-            *(" | ".join(f"{side.quantile(share):.1f}" for side in sides) for share in (0.5, 0.95, 0.99)),
-            " | ".join(f"{statistics.median(side.server_us):,.0f}" for side in sides),
-            " | ".join(f"{statistics.median(side.postgres_us):,.0f}" for side in sides),
-            f"{row.ratio:.2f}",
-            f">= {workload.bound:g}" if workload.bound else "",
-            f"{pgbench:,.0f}" if pgbench else "",
-            f"{workload.limit_ms:g}" if workload.limit_ms else "",
-        )
-        if workload.bound and row.ratio < workload.bound:
-            problems.append(f"{workload.name}: {row.ratio:.2f} is below {workload.bound:g}")
-        if "hot" in workload.name and pgbench and row.engine.per_second <= pgbench:
-            problems.append(
-                f"{workload.name}: {row.engine.per_second:,.0f}/s is not above pgbench's {pgbench:,.0f}/s"
-            )
-    console.print(table)
-    show_one_client(rows)
-    return problems
-
-
-def show_one_client(rows: dict[str, Row]) -> None:
-    """What a lone caller waits, and what the guard against repeats costs."""
-    guarded, free = (
-        rows.get("DecrementStock, one client"),
-        rows.get("DecrementStock, one client, no order id"),
-    )
-    if guarded and free:
-        console.print(
-            f"one client: p50 engine / naive {guarded.p50_ratio:.2f} with an order id, {free.p50_ratio:.2f} without; "
-            f"the guard costs {guarded.engine.quantile(0.5) - free.engine.quantile(0.5):.2f} ms of "
-            f"{guarded.engine.quantile(0.5):.2f} ms"
-        )
+    return rows, copied
 
 
 def main() -> int:
@@ -391,8 +168,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=None)
     parser.add_argument("--only", default="", help="workloads whose name contains this")
     options = parser.parse_args()
-    rows = measure(options.rounds or (1 if options.quick else 7), 0.1 if options.quick else 1, options.only)
-    problems = show(rows)
+    rows, copied = measure(
+        options.rounds or (1 if options.quick else 7), 0.1 if options.quick else 1, options.only
+    )
+    problems = show(console, rows, copied)
     for problem in problems:
         console.print(f"[red]{problem}")
     return 1 if problems and not options.quick else 0
