@@ -47,7 +47,8 @@ class Release:
 
     def remove(self) -> None:
         """Uninstall; the kind stays by the chart's own promise, and is removed here for the next run."""
-        self._helm("uninstall", NAME, "--wait", seconds=120)
+        # A story that failed may have left a resource: that is no reason to leave the operator too.
+        self._helm("uninstall", NAME, "--wait", "--no-hooks", seconds=120)
         self.kubectl.delete("namespace", NAMESPACE)
         self.kubectl.delete("crd", CRD)
 
