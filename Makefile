@@ -59,6 +59,11 @@ test: $(READY) ## Run unit, consistency and integration tests in parallel, with 
 test-operator: $(READY) ## Run the operator's tests against a real Kubernetes API server (needs Go and root)
 	@$(BIN)/python -m pytest -q -n0 $(NEEDS_KUBERNETES) $(ARGS)
 
+.PHONY: coverage-operator
+coverage-operator: $(READY) ## Measure the branches of operator/ that its tests reach, all of them together
+	@$(BIN)/python -m pytest -q -n0 tests/unit/listings_operator tests/consistency/test_crd.py $(NEEDS_KUBERNETES) \
+		--cov=listings_operator --cov-branch --cov-report=term:skip-covered --cov-fail-under=85 $(ARGS)
+
 .PHONY: e2e
 e2e: $(READY) ## Run the e2e tests on the first cluster to be had: local, kind or an existing one
 	@$(BIN)/python -m pytest -q -n 0 -o timeout=900 --durations=10 tests/e2e $(ARGS)

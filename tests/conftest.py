@@ -17,6 +17,7 @@ Servers start with the first test that asks: unit tests never pay for them.
 
 from __future__ import annotations
 
+import os
 import secrets
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,9 +33,21 @@ from listings.embedded import EmbeddedPostgres, EmbeddedRedis
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from e2e.cluster.api_server import ApiServer
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where LISTINGS_REQUIRE_CLUSTER is set, as in CI, a test that cannot run has failed."""
+    report = yield
+    if report.skipped and os.environ.get("LISTINGS_REQUIRE_CLUSTER"):
+        report.outcome = "failed"
+        report.longrepr = f"may not be skipped here: {call.excinfo.value if call.excinfo else ''}"
+    return report
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
