@@ -1,4 +1,5 @@
-{{- define "operator.name" -}}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{- end }}
+{{- /* Leaves room in a name of 63 characters for what is put behind it. */}}
+{{- define "operator.name" -}}{{ .Release.Name | trunc 46 | trimSuffix "-" }}{{- end }}
 
 {{- /* What selects the pods. It never changes. */}}
 {{- define "operator.selector" -}}

@@ -180,3 +180,16 @@ def test_it_is_scraped_under_the_name_that_its_alerts_select(helm):
     pod = deployment["spec"]["template"]
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
     assert service["spec"]["ports"][0]["targetPort"] == pod["spec"]["containers"][0]["ports"][0]["name"]
+
+
+def test_the_longest_name_of_a_release_leaves_room_for_what_is_put_behind_it(helm):
+    release = "a" * 53  # Helm takes no longer one
+    for document in helm.render(CHART, release=release):
+        if document["kind"] != "CustomResourceDefinition":
+            assert len(document["metadata"]["name"]) <= 63, document["kind"]
+
+
+@pytest.mark.parametrize("chart", [CHART, "listings"])
+def test_rendering_again_changes_nothing(helm, chart):
+    """What GitOps compares: nothing random, nothing looked up."""
+    assert helm.render(chart) == helm.render(chart)
