@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from listings.db.statements import Statement
-from listings.domain.errors import Unavailable
+from listings.domain.errors import FailedPrecondition, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,8 +38,8 @@ WATCH_SECONDS: Final = 2.0
 WATCH_FAILURES: Final = 2
 _ERRORS_KEPT: Final = 10
 
-# A constant: its cost must not grow with the catalog.
-_PROBE: Final = Statement("health.probe", "SELECT 1")
+# Its cost must not grow with the catalog, and it must not wait where a migration locks the table.
+_PROBE: Final = Statement("health.probe", "SELECT to_regclass('listings') IS NOT NULL")
 
 
 class State(StrEnum):
@@ -155,7 +155,7 @@ class Health:
         return self._stopping.is_set()
 
     async def database(self) -> Check:
-        """PostgreSQL answers a constant query. A busy pool is degraded, not away: it is load, not loss."""
+        """PostgreSQL answers and has our tables. A busy pool is degraded, not away: it is load, not loss."""
         return await self._checked("database", self._ask_database)
 
     async def redis(self) -> Check:
@@ -198,7 +198,7 @@ class Health:
             wanted = failures < WATCH_FAILURES
             if wanted != serving and not self.is_stopping:
                 serving = wanted
-                log.warning("database is back" if serving else "database away: not serving")
+                log.warning("database is back" if serving else "not serving", database=check.details)
                 await report(serving)
 
     async def _checked(self, name: str, ask: Callable[[], Awaitable[str]]) -> Check:
@@ -222,6 +222,8 @@ class Health:
             async with asyncio.timeout(CHECK_SECONDS):
                 details = await ask()
             state = State.HEALTHY if details == "ok" else State.DEGRADED
+        except FailedPrecondition as error:
+            state, details = worst, error.message
         except Exception as error:  # noqa: BLE001 - whatever it raises, the answer is that it is away
             state, details = worst, f"away ({type(error).__name__})"
             self._errors.add("health", f"health.{name}", error)
@@ -233,11 +235,15 @@ class Health:
 
     async def _ask_database(self) -> str:
         try:
-            await self._connections.fetch(_PROBE)
+            has_schema = await self._connections.fetchval(_PROBE)
         except Unavailable as error:
             if error.reason == "DATABASE_POOL_EXHAUSTED":
                 return "reachable, all connections are busy"
             raise
+        if not has_schema:
+            raise FailedPrecondition(
+                "the schema is missing: run `listings migrate up`", reason="SCHEMA_MISSING"
+            )
         return "ok"
 
     async def _ask_redis(self) -> str:

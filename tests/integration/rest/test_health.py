@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from listings import health as health_module
 from listings.app import open_app
+from listings.migrate import migrate_up
 from listings.v1 import listings_pb2 as pb
 
 
@@ -147,6 +148,7 @@ async def test_the_database_going_away_ends_readiness_and_its_return_restores_it
     monkeypatch.setattr(health_module, "WATCH_SECONDS", 0.05)
     monkeypatch.setattr(health_module, "CACHED_SECONDS", 0.0)
     server = postgres_process()
+    await migrate_up(server.dsn())
     async with (
         open_app(settings_of(server.dsn())) as app,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}") as http,
@@ -167,6 +169,24 @@ async def test_the_database_going_away_ends_readiness_and_its_return_restores_it
 
         await asyncio.to_thread(server.start)
         await _until(stub, health_pb2.HealthCheckResponse.SERVING)
+        assert (await http.get("/ready")).status_code == 200
+
+
+async def test_a_database_without_a_schema_is_not_ready_until_it_is_migrated(
+    empty_dsn, monkeypatch, settings_of
+):
+    monkeypatch.setattr(health_module, "CACHED_SECONDS", 0.0)
+    async with (
+        open_app(settings_of(empty_dsn)) as app,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}") as http,
+    ):
+        answer = await http.get("/ready")
+        assert answer.status_code == 503
+        assert answer.json()["reason"] == "database: the schema is missing: run `listings migrate up`"
+        assert (await http.get("/health/live")).status_code == 200
+
+        await migrate_up(empty_dsn)
+
         assert (await http.get("/ready")).status_code == 200
 
 

@@ -61,7 +61,8 @@ async def show_readiness(service: ServiceOf) -> JSONResponse:
     ready = await service.health.is_ready()
     body: dict[str, Any] = {"status": "ready" if ready else "not_ready", "timestamp": int(time.time())}
     if not ready:
-        body["reason"] = "stopping" if service.health.is_stopping else "database unreachable"
+        stopping = service.health.is_stopping
+        body["reason"] = "stopping" if stopping else f"database: {(await service.health.database()).details}"
     return _answer(body, ok=ready)
 
 
