@@ -38,6 +38,11 @@ def listed(value: Any) -> Any:
     return value
 
 
+def _in_address(host: str) -> str:
+    """A host as it stands before a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 Seconds = Annotated[float, BeforeValidator(seconds_from)]
 Names = Annotated[list[str], BeforeValidator(listed)]
 
@@ -126,9 +131,8 @@ class DatabaseSettings(Group):
         login = quote(self.user, safe="") + (f":{quote(password, safe='')}" if password else "")
         if self.host.startswith("/"):
             return f"postgresql://{login}@/{quote(self.name, safe='')}?host={quote(self.host, safe='')}&port={self.port}"
-        return (
-            f"postgresql://{login}@{self.host}:{self.port}/{quote(self.name, safe='')}?sslmode={self.sslmode}"
-        )
+        place = f"{_in_address(self.host)}:{self.port}"
+        return f"postgresql://{login}@{place}/{quote(self.name, safe='')}?sslmode={self.sslmode}"
 
     def server_settings(self) -> dict[str, str]:
         """Session settings: generic plans halve PostgreSQL's time for prepared point reads."""
@@ -172,7 +176,7 @@ class RedisSettings(Group):
             return None
         password = self.password.get_secret_value()
         login = f":{quote(password, safe='')}@" if password else ""
-        return f"redis://{login}{self.host}:{self.port}/{self.db}"
+        return f"redis://{login}{_in_address(self.host)}:{self.port}/{self.db}"
 
 
 class CacheSettings(Group):

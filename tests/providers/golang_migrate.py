@@ -1,6 +1,6 @@
 """golang-migrate's own command line, for tests that let it and our runner work on one database.
 
-It is taken from PATH, or from LISTINGS_GOLANG_MIGRATE; the long proofs build it from its Go module when it is
+It is taken from PATH, or from LISTINGS_TEST_GOLANG_MIGRATE; the long proofs build it from its Go module when it is
 neither, and keep it in the user's cache folder.
 """
 
@@ -49,7 +49,7 @@ class GolangMigrate:
 
 def find(*, build: bool) -> Path | None:
     """Return the program, or None where it is not and may or can not be built."""
-    given = os.environ.get("LISTINGS_GOLANG_MIGRATE") or shutil.which("migrate")
+    given = os.environ.get("LISTINGS_TEST_GOLANG_MIGRATE") or shutil.which("migrate")
     if given:
         return Path(given)
     kept = _cache() / f"golang-migrate-{VERSION}" / "migrate"

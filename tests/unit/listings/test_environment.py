@@ -215,3 +215,12 @@ def test_log_levels_of_the_earlier_service_keep_their_meaning(old: str, level: s
     read = read_environment({"SVETULISTINGS_LOG_LEVEL": old})
     assert read.settings.log.level == level
     assert read.warnings == ("SVETULISTINGS_LOG_LEVEL is an old name: set LISTINGS_LOG_LEVEL instead",)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("db", "db"), ("10.0.0.5", "10.0.0.5"), ("::1", "[::1]"), ("[fd00::2]", "[fd00::2]")]
+)
+def test_any_kind_of_host_makes_an_address(host: str, shown: str):
+    settings = settings_from_environment({"LISTINGS_DB_HOST": host, "LISTINGS_REDIS_HOST": host})
+    assert f"@{shown}:5432/" in settings.database.dsn()
+    assert settings.redis.address() == f"redis://{shown}:6379/0"
