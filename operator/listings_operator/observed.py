@@ -307,7 +307,8 @@ def pod_trouble(pods: Iterable[Mapping[str, Any]]) -> PodTrouble | None:
                 return PodTrouble(Trouble.IMAGE, name, reason, message)
             if reason == "CreateContainerConfigError":
                 return PodTrouble(Trouble.CONFIG, name, reason, message)
-            if reason == _CRASH_LOOP and container.get("restartCount", 0) >= CRASHES_THAT_COUNT:
+            # It has ended once more than it was restarted.
+            if reason == _CRASH_LOOP and container.get("restartCount", 0) + 1 >= CRASHES_THAT_COUNT:
                 return PodTrouble(Trouble.CRASH, name, reason, _last_words(container) or message)
     return None
 

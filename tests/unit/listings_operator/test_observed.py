@@ -123,8 +123,8 @@ def waiting(reason, restarts=0, **more: Any):
         (waiting("ErrImagePull"), Trouble.IMAGE),
         (waiting("InvalidImageName"), Trouble.IMAGE),
         (waiting("CreateContainerConfigError"), Trouble.CONFIG),
-        (waiting("CrashLoopBackOff", 3), Trouble.CRASH),
-        (waiting("CrashLoopBackOff", 2), None),  # may still come up
+        (waiting("CrashLoopBackOff", 2), Trouble.CRASH),  # restarted twice: it has ended three times
+        (waiting("CrashLoopBackOff", 1), None),  # may still come up
         (waiting("ContainerCreating"), None),
         ({"state": {"running": {}}}, None),
     ],
