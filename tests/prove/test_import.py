@@ -16,6 +16,8 @@ import asyncpg
 import psutil
 import pytest
 from providers.postgres import migrate
+from rich.console import Console
+from rich.table import Table
 
 PRODUCTS = 100_000 if os.environ.get("LISTINGS_PROVE") else 5_000
 COLUMNS = (
@@ -123,8 +125,22 @@ async def test_an_import_is_whole_after_a_kill_and_not_far_from_copy(shops, tmp_
     assert await counted(connection, 2) == (PRODUCTS, PRODUCTS, 0)
 
     copied = await copy_rows(connection)
-    print(
-        f"\nimport of {PRODUCTS:,} products: {PRODUCTS / seconds:,.0f} rows/s beside COPY's {PRODUCTS / copied:,.0f} "
-        f"(ratio {copied / seconds:.2f}; COPY writes neither movements nor queue rows and checks nothing), "
-        f"peak memory {peak:.0f} MiB; killed at {landed:,}, resumed in {resumed:.1f} s, 0 duplicates"
+    table = Table(title=f"import of {PRODUCTS:,} products, durability on", title_justify="left")
+    for name in ("way", "rows/s", "beside COPY", "peak memory", "note"):
+        table.add_column(name, justify="left" if name in {"way", "note"} else "right")
+    table.add_row(
+        "listings import",
+        f"{PRODUCTS / seconds:,.0f}",
+        f"{copied / seconds:.2f}",
+        f"{peak:.0f} MiB",
+        "checks, slugs, movements, queue",
     )
+    table.add_row("plain COPY", f"{PRODUCTS / copied:,.0f}", "1.00", "", "rows only")
+    table.add_row(
+        "resumed after kill -9",
+        f"{(PRODUCTS - landed) / resumed:,.0f}",
+        "",
+        "",
+        f"killed at {landed:,}; {resumed:.1f} s more; 0 duplicates, 0 drift",
+    )
+    Console(width=120).print(table)

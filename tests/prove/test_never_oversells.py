@@ -19,6 +19,8 @@ import asyncpg
 import pytest
 from bench.machine import listings_server
 from providers.postgres import migrate
+from rich.console import Console
+from rich.table import Table
 
 PROVE = bool(os.environ.get("LISTINGS_PROVE"))
 BUYERS = 10_000 if PROVE else 1_000
@@ -123,10 +125,16 @@ async def verify(dsn: str, told: Path) -> dict[str, int]:
     )  # fmt: skip
     output, errors = await ledger.communicate()
     assert ledger.returncode == 0, (output + errors).decode()
+    sold = -sum(row["delta"] for row in taken)
     return {
-        "bought": bought,
+        "orders bought": bought,
+        "of several products": sum(len(wanted) > 1 for wanted in by_order.values()),
         "refused": BUYERS - bought,
         "asked again": sum(int(asked) - 1 for *_, asked in outcomes),
+        "units sold": sold,
+        "of": PRODUCTS * UNITS,
+        "lost": lost,
+        "twice": doubles,
     }
 
 
@@ -140,7 +148,13 @@ async def execute(dsn: str, sql: str) -> None:
 
 @pytest.mark.timeout(3600)
 async def test_thousands_of_buyers_crashes_and_no_unit_too_many(crashing, tmp_path):
-    print(f"\n{BUYERS} buyers, {PRODUCTS} products of {UNITS} units, 3 servers")
+    console = Console(width=120)
+    table = Table(
+        title=f"{BUYERS:,} buyers at once, half of them of several products; {PRODUCTS} products of {UNITS} units; "
+        "3 servers, one killed; PostgreSQL stopped with immediate; durability on",
+        title_justify="left",
+    )
+    table.add_column("seed", justify="right")
     with ExitStack() as stack:
         servers = [
             stack.enter_context(
@@ -154,6 +168,9 @@ async def test_thousands_of_buyers_crashes_and_no_unit_too_many(crashing, tmp_pa
         ]
         for seed in SEEDS:
             found = await one_run(seed, crashing, servers, tmp_path)
-            print(
-                f"seed {seed}: " + ", ".join(f"{name} {value}" for name, value in found.items()), flush=True
-            )
+            if seed == SEEDS[0]:
+                for name in found:
+                    table.add_column(name, justify="right")
+            table.add_row(str(seed), *(f"{value:,}" for value in found.values()))
+            print(f"seed {seed} of {len(SEEDS)}: {found}", flush=True)  # one that fails is not in the table
+    console.print(table)

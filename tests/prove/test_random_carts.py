@@ -17,6 +17,8 @@ import grpc
 import pytest
 from bench.machine import listings_server
 from providers.postgres import migrate
+from rich.console import Console
+from rich.table import Table
 
 from listings.v1 import listings_pb2 as pb
 from listings.v1 import listings_pb2_grpc
@@ -91,10 +93,28 @@ async def test_random_carts_never_deadlock(postgres_process, tmp_path):
     )
     await connection.close()
     latencies.sort()
-    p50, p99 = (latencies[int(len(latencies) * share)] * 1000 for share in (0.5, 0.99))
-    print(
-        f"\n{CLIENTS} clients, carts of 2 to 20 for {SECONDS} s: {sum(outcomes.values())} carts, "
-        f"deadlocks in PostgreSQL {deadlocks}, p50 {p50:.1f} ms, p99 {p99:.1f} ms, outcomes {dict(outcomes)}"
+    table = Table(
+        title=f"{CLIENTS} clients of 2 servers, carts of 2 to 20 products in random order, {SECONDS} s",
+        title_justify="left",
     )
+    for name in (
+        "carts",
+        "not taken or failed",
+        "deadlocks",
+        "items that drift",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+    ):
+        table.add_column(name, justify="right")
+    table.add_row(
+        f"{outcomes.total():,}",
+        str(outcomes.total() - outcomes["bought"]),
+        str(deadlocks),
+        str(drifted),
+        *(f"{latencies[int(len(latencies) * share)] * 1000:.1f}" for share in (0.5, 0.95, 0.99)),
+    )
+    Console(width=120).print(table)
+    assert deadlocks == 0
     assert set(outcomes) == {"bought"}
     assert drifted == 0
