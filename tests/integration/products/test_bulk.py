@@ -289,3 +289,21 @@ async def test_bad_deletions_are_refused(shop, ten):
     with refusing(grpc.StatusCode.DEADLINE_EXCEEDED, "at least 5 seconds"):
         await delete(shop, ten[0].id, within=4)
     assert (await shop.listed()).total_count == 10
+
+
+async def test_an_update_whose_skus_others_keep_taking_is_given_up_and_changes_nothing(shop):
+    """A trigger takes the SKU every time, as a crowd of others would."""
+    product = await shop.create(sku="mine")
+    await shop.rows(
+        """DO $$ BEGIN
+            CREATE FUNCTION taken() RETURNS trigger LANGUAGE plpgsql AS $f$
+            BEGIN RAISE unique_violation USING CONSTRAINT = 'listings_storefront_sku_unique'; END $f$;
+            CREATE TRIGGER taken BEFORE UPDATE ON listings FOR EACH ROW EXECUTE FUNCTION taken();
+        END $$"""
+    )
+    update = pb.ProductUpdateInput(product_id=product.id, sku="yours", name="Another name")
+    with refusing(grpc.StatusCode.ABORTED, "retry"):
+        await shop.stub.BulkUpdateProducts(
+            pb.BulkUpdateProductsRequest(storefront_id=shop.storefront, updates=[update])
+        )
+    assert (await shop.get(product.id)).sku == "mine"

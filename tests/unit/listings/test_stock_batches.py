@@ -142,3 +142,17 @@ async def test_a_caller_that_gives_up_after_sending_disturbs_nobody(shop):
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(answers[0], asyncio.CancelledError)
     assert answers[2] == "C"
+
+
+async def test_callers_of_a_batch_that_is_cancelled_are_told(shop):
+    """As when the service stops while the database is still at work."""
+    batches = Batches(shop.carry_out)
+    shop.open.clear()
+    callers = [asyncio.ensure_future(batches.do(name)) for name in "ab"]
+    await turns()
+    [task] = batches._tasks
+    task.cancel()
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert all(isinstance(answer, asyncio.CancelledError) for answer in answers)
+    shop.open.set()
+    assert await batches.do("c") == "C"
