@@ -260,10 +260,11 @@ class Site:
 
     async def quiet(self) -> None:
         """Wait until nothing is under way any more: neither in a server nor in the database."""
-        for server in range(len(self.servers)):
-            for ask in HARMLESS:
-                while await self.call(server, ask) is None:
-                    await asyncio.sleep(0.02)  # a client's back-off
+        async with asyncio.timeout(PATIENCE):  # a server that stays away is a failure, not a lost answer
+            for server in range(len(self.servers)):
+                for ask in HARMLESS:
+                    while await self.call(server, ask) is None:
+                        await asyncio.sleep(0.02)  # a client's back-off
         connection = await asyncpg.connect(self.postgres.dsn())
         try:
             while await connection.fetchval(
