@@ -201,11 +201,19 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         )
 
         rounds = [
-            *_maintenance(settings.maintenance, connections, listing_rows, invalidations, metrics),
             *_looks(settings.maintenance, observed, low_stock, metrics),
+            *_maintenance(settings.maintenance, connections, listing_rows, invalidations, metrics),
         ]
+        first_round = asyncio.Lock()
         for seconds, work, name in rounds:
-            repeated = every(seconds, work, name=name, metrics=metrics.maintenance, errors=metrics.errors)
+            repeated = every(
+                seconds,
+                work,
+                name=name,
+                metrics=metrics.maintenance,
+                errors=metrics.errors,
+                start=first_round,
+            )
             await stack.enter_async_context(_background(repeated))
 
         auth = settings.auth

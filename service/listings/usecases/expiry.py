@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from listings.domain.errors import ListingsError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from listings.cache.invalidation import Invalidations
     from listings.db.indexing import IndexingRows
@@ -111,10 +113,30 @@ async def every(
     name: str,
     metrics: MaintenanceMetrics,
     errors: ErrorMetrics,
+    start: asyncio.Lock,
 ) -> None:
-    """Repeat `work` until cancelled; what goes wrong once is logged, counted and tried again next time."""
+    """Repeat `work` until cancelled; what goes wrong once is logged, counted and tried again next time.
+
+    The first rounds of all that share `start` take turns: together they would take every database session
+    just when a new process gets its first calls.
+    """
     metrics.planned(name, seconds)
+    turn: AbstractAsyncContextManager[None] = start
     while True:
+        await _round(work, turn, name=name, metrics=metrics, errors=errors)
+        turn = nullcontext()
+        await asyncio.sleep(seconds)
+
+
+async def _round(
+    work: Callable[[], Awaitable[int]],
+    turn: AbstractAsyncContextManager[None],
+    *,
+    name: str,
+    metrics: MaintenanceMetrics,
+    errors: ErrorMetrics,
+) -> None:
+    async with turn:
         started, failed = time.perf_counter(), True
         try:
             done = await work()
@@ -127,4 +149,3 @@ async def every(
             log.exception("maintenance failed", work=name)
             errors.happened("maintenance", error)
         metrics.ended(name, time.perf_counter() - started, failed=failed)
-        await asyncio.sleep(seconds)
