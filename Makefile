@@ -64,6 +64,10 @@ coverage-operator: $(READY) ## Measure the branches of operator/ that its tests 
 	@$(BIN)/python -m pytest -q -n0 tests/unit/listings_operator tests/consistency/test_crd.py $(NEEDS_KUBERNETES) \
 		--cov=listings_operator --cov-branch --cov-report=term:skip-covered --cov-fail-under=85 $(ARGS)
 
+.PHONY: operator-counts
+operator-counts: $(READY) ## Count the rules, properties and tests that hold the operator
+	@$(BIN)/python tools/operator_counts.py
+
 .PHONY: e2e
 e2e: $(READY) ## Run the e2e tests on the first cluster to be had: local, kind or an existing one
 	@$(BIN)/python -m pytest -q -n 0 -o timeout=900 --durations=10 tests/e2e $(ARGS)

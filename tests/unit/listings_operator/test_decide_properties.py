@@ -6,11 +6,14 @@ from datetime import timedelta
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from providers.operator_world import Faults, World
 
-from listings_operator.actions import Create
+from listings_operator.actions import Create, Delete
 from listings_operator.observed import Task
+from listings_operator.steps.attempts import LONGEST_PAUSE
+from listings_operator.vocabulary import ConditionType, Reason
+from listings_operator.vocabulary import Phase as Where
 
 VERSIONS = range(1, 6)
 SOME_VERSIONS = st.sets(st.sampled_from(VERSIONS), max_size=3)
@@ -100,12 +103,72 @@ class Rollouts(RuleBasedStateMachine):
     def wait(self, seconds):
         self.world.now += timedelta(seconds=seconds)
 
+    @property
+    def last(self):
+        """The last decision, and its conditions by type."""
+        plans = self.world.plans if hasattr(self, "world") else []
+        return (plans[-1], {each.type: each for each in plans[-1].conditions}) if plans else (None, {})
+
+    @invariant()
+    def every_condition_is_told_once(self):
+        decision, conditions = self.last
+        if decision:
+            assert set(conditions) == set(ConditionType)
+            assert len(decision.conditions) == len(conditions)
+
+    @invariant()
+    def conditions_do_not_contradict_each_other(self):
+        decision, conditions = self.last
+        if decision:
+            word = {kind: each.status for kind, each in conditions.items()}
+            ready = word[ConditionType.READY] == "True"
+            assert ready is (decision.reason is Reason.READY)
+            if ready:
+                assert word[ConditionType.PROGRESSING] == word[ConditionType.STALLED] == "False"
+                assert word[ConditionType.SCHEMA_CURRENT] == word[ConditionType.ROLLOUT_HEALTHY] == "True"
+            if decision.phase in (Where.ROLLED_BACK, Where.FAILED):
+                assert word[ConditionType.ROLLOUT_HEALTHY] == "False"
+
+    @invariant()
+    def whoever_is_needed_is_told_what_to_do(self):
+        decision, conditions = self.last
+        if decision and conditions[ConditionType.STALLED].status == "True":
+            assert decision.reason.is_trouble
+            assert decision.message
+
+    @invariant()
+    def one_job_at_a_time_and_nothing_that_serves_is_deleted(self):
+        decision, _ = self.last
+        if decision:
+            made = [each for each in decision.actions if isinstance(each, Create)]
+            assert sum(each.manifest["kind"] == "Job" for each in made) <= 1
+            gone = {each.kind for each in decision.actions if isinstance(each, Delete)}
+            assert not gone & {"Deployment", "Service", "ServiceAccount", "Secret"}
+
+    @invariant()
+    def the_next_look_is_never_far(self):
+        decision, _ = self.last
+        if decision:
+            assert 0 <= decision.requeue_after <= LONGEST_PAUSE.total_seconds()
+
+    @invariant()
+    def an_event_says_what_status_says(self):
+        decision, _ = self.last
+        if decision:
+            assert len(decision.events) <= 1, "nothing else is wrong in this world"
+            for event in decision.events:
+                assert (event.reason, event.message) == (decision.reason, decision.message)
+                assert event.kind == ("Warning" if decision.reason.is_trouble else "Normal")
+
     def teardown(self):
         if not hasattr(self, "world"):
             return
         last = self.world.settle()
         if last.reason == "Ready":
             assert self.world.running_version == self.world.version
+            told = self.world.status
+            assert self.world.look().events == ()
+            assert self.world.status == told, "what is steady is not written again"
 
 
 TestRollouts = Rollouts.TestCase
