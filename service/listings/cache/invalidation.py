@@ -133,9 +133,7 @@ class Invalidations:
     async def _publish(self) -> None:
         while self._pending:
             topics, self._pending = self._pending, set()
-            body: list[list[object]] | None = [list(topic) for topic in topics]
-            if len(topics) > _MOST_TOPICS:
-                body = None
+            body = [list(topic) for topic in topics] if len(topics) <= _MOST_TOPICS else None
             text = json.dumps([self._sender, body], separators=(",", ":"))
             await self._send(text)
 
