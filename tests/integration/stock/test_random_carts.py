@@ -10,6 +10,7 @@ import os
 import random
 import time
 
+import pytest
 from providers.engine import run_engine
 from providers.stock import load_shop
 
@@ -19,6 +20,7 @@ CLIENTS = 64
 SECONDS = 600 if os.environ.get("LISTINGS_PROVE") == "1" else 3
 
 
+@pytest.mark.timeout(SECONDS + 300)
 async def test_random_carts_of_64_clients_meet_no_deadlock(dsn):
     async with run_engine(dsn) as one, run_engine(dsn) as two:
         shop = await load_shop(one.connections, "decrement_stock")

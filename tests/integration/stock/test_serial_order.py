@@ -13,16 +13,21 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
+from collections import Counter
 from contextlib import AsyncExitStack
 from itertools import chain, combinations, permutations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import hypothesis.strategies as st
+import pytest
 import uvloop
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from providers.engine import Running, run_engine
 from providers.shelves import ITEMS, ON_HAND, requests, reset, stock_of
+from rich.console import Console
+from rich.table import Table
+from structlog.testing import capture_logs
 
 from listings.db.inventory import InventoryRows
 from listings.db.statements import Statement
@@ -48,6 +53,7 @@ END_SESSIONS = Statement(
 
 class TwoEngines(RuleBasedStateMachine):
     dsn: ClassVar[str]
+    happened: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,6 +122,8 @@ class TwoEngines(RuleBasedStateMachine):
 
     def explain(self, seen: list[tuple[StockRequest, Outcomes]], lost: list[StockRequest]) -> None:
         """Find the order; take its model on from here."""
+        self.happened["requests"] += len(seen) + len(lost)
+        self.happened["lost answers"] += len(lost)
         stock = self.run(on_hand(self.reader))
         for happened in subsets(lost):
             for order in permutations([*seen, *((request, None) for request in happened)]):
@@ -123,11 +131,13 @@ class TwoEngines(RuleBasedStateMachine):
                 fits = all(model.apply(request) == answer or answer is None for request, answer in order)
                 if fits and {item: shelf.stock for item, shelf in model.shelves.items()} == stock:
                     self.model = model
+                    self.happened["steps explained"] += 1
                     return
         raise AssertionError(f"no order explains {seen}, lost {lost}, stock {stock}, from {self.model}")
 
     def teardown(self) -> None:
         assert self.run(InventoryRows(self.reader.connections).drift(most=10)) == []
+        self.happened["histories"] += 1
         self.run(self.stack.aclose())
         self.loop.close()
         super().teardown()
@@ -146,17 +156,24 @@ async def on_hand(running: Running) -> dict[Item, int]:
     return stock_of(await running.connections.fetch(Statement("test.on_hand", ON_HAND)))
 
 
+@pytest.mark.timeout(3600 if PROVE else 120)
 def test_every_history_has_an_order_that_explains_it(dsn):
     TwoEngines.dsn = dsn
-    run_state_machine_as_test(
-        TwoEngines,
-        settings=settings(
-            max_examples=200 if PROVE else 8,
-            stateful_step_count=40 if PROVE else 12,
-            deadline=None,
-            derandomize=not PROVE,
-            database=None,
-            phases=[Phase.generate],  # histories depend on timing: a shrunken one would be another one
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    with capture_logs():  # a line for each repeated request
+        run_state_machine_as_test(
+            TwoEngines,
+            settings=settings(
+                max_examples=200 if PROVE else 8,
+                stateful_step_count=40 if PROVE else 12,
+                deadline=None,
+                derandomize=not PROVE,
+                database=None,
+                phases=[Phase.generate],  # histories depend on timing: a shrunken one would be another one
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    table = Table("what happened", "times", title="the engine against its model", min_width=40)
+    table.columns[1].justify = "right"
+    for name, times in TwoEngines.happened.items():
+        table.add_row(name, f"{times:,}")
+    Console().print(table)
