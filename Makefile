@@ -159,7 +159,7 @@ prove-service: $(READY) ## The long proofs of the service: fuzzing, kill -9, dra
 	@$(BIN)/python tests/prove/migration_locks.py
 
 .PHONY: prove-stock
-prove-stock: $(READY) ## The long proofs of the stock engine: crashes, buyers, carts, speed, imports (about 60 min)
+prove-stock: $(READY) ## The long proofs of the stock engine: histories, buyers, carts, speed, imports (about 80 min)
 	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/integration/stock tests/prove/test_never_oversells.py tests/prove/test_random_carts.py tests/prove/test_import.py $(ARGS)
 	@$(BIN)/python tests/bench/stock.py
 	@$(BIN)/python tests/bench/stock_naive.py
