@@ -57,7 +57,7 @@ test: $(READY) ## Run unit, consistency and integration tests in parallel, with 
 
 .PHONY: test-operator
 test-operator: $(READY) ## Run the operator's tests against a real Kubernetes API server (needs Go and root)
-	@$(BIN)/python -m pytest -q -n0 $(NEEDS_KUBERNETES) $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist=loadgroup $(NEEDS_KUBERNETES) $(ARGS)
 
 .PHONY: coverage-operator
 coverage-operator: $(READY) ## Measure the branches of operator/ that its tests reach, all of them together
@@ -109,6 +109,10 @@ imports: $(READY) ## Check that the layers import downwards only
 .PHONY: rules
 rules: $(READY) ## Check that alerts/ and dashboards/ name only what somebody exports
 	@$(BIN)/python tools/rules.py $(ARGS)
+
+.PHONY: alerts-test
+alerts-test: $(READY) ## Test every alert and recording rule with promtool (needs Debian's prometheus package)
+	@$(BIN)/python tests/rules/run.py
 
 .PHONY: migrations-lint
 migrations-lint: $(READY) ## Look for migrations that would lock tables or break writers
