@@ -35,7 +35,7 @@ class Service:
 
 
 def settings_for(dsn: str, **groups: dict[str, Any]) -> Settings:
-    """Settings of a test service: free ports, no drain delay, everything else as shipped."""
+    """Settings of a test service: free ports, no drain delay, patience; everything else as shipped."""
     given: dict[str, dict[str, Any]] = {
         "server": {
             "grpc_host": "127.0.0.1",
@@ -44,7 +44,8 @@ def settings_for(dsn: str, **groups: dict[str, Any]) -> Settings:
             "http_port": 0,
             "drain_delay_seconds": 0,
         },
-        "database": {"url": dsn},
+        # A machine that does other work besides is no reason for a refusal.
+        "database": {"url": dsn, "acquire_timeout_seconds": 20},
     }
     for name, values in groups.items():
         given.setdefault(name, {}).update(values)
