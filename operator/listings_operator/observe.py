@@ -60,6 +60,8 @@ class Children:
     seen: tuple[ChildSeen, ...]
     versions: Mapping[ObjectId, str]
     """Resource version of each: it changes with whatever anybody changes."""
+    marks: Mapping[ObjectId, str]
+    """Mark of each, see `mark`."""
     workload: WorkloadSeen | None
     jobs: tuple[JobSeen, ...]
     snapshots: Mapping[str, Mapping[str, Any]]
@@ -139,6 +141,7 @@ async def read_children(cluster: Cluster, owner: Owner, apis: Apis, wanted: Iter
     return Children(
         seen=seen,
         versions={id_: found[id_]["metadata"]["resourceVersion"] for id_ in ours},
+        marks={id_: mark(found[id_]) for id_ in ours},
         workload=workload_seen(found[deployment], pods) if deployment in ours else None,
         jobs=tuple(job for job in jobs if job is not None),
         snapshots={id_.name: found[id_] for id_ in ours if id_.kind == api.CONTROLLER_REVISION.kind},
@@ -179,6 +182,13 @@ def _child(id_: ObjectId, document: Mapping[str, Any], owner: Owner) -> ChildSee
         for entry in metadata.get("managedFields", ())
     )
     return ChildSeen(*id_, ours=ours, owner="" if ours else "somebody without an owner reference")
+
+
+def mark(document: Mapping[str, Any]) -> str:
+    """Changes with whatever people change, and not with what controllers note beside it, such as status."""
+    metadata = document["metadata"]
+    content = metadata.get("generation", metadata["resourceVersion"])
+    return names.digest([metadata["uid"], content, metadata.get("labels"), metadata.get("ownerReferences")])
 
 
 def _monitoring(apis: Apis) -> list[Kind]:

@@ -26,7 +26,7 @@ from listings_operator.decide import Desired, plan, refuse
 from listings_operator.desired import Concern, Owner, desired_state
 from listings_operator.desired.revision import spec_of
 from listings_operator.ledger import read_ledger
-from listings_operator.observe import ObjectId, read_apis, read_children, read_secrets
+from listings_operator.observe import ObjectId, mark, read_apis, read_children, read_secrets
 from listings_operator.observed import Observed, Problem, Refused
 from listings_operator.spec import read_spec
 from listings_operator.status import status_document
@@ -97,6 +97,8 @@ class Progress:
 
     versions: dict[ObjectId, str]
     """Resource version of each object, as far as we know."""
+    marks: dict[ObjectId, str]
+    """Mark of each object (`observe.mark`), as far as we know."""
     told: set[ObjectId] = field(default_factory=set)
     """Corrected objects: several concerns may each have a part in one."""
 
@@ -184,7 +186,7 @@ class Reconciler:
         for event in decided.events:
             await self._tell(resource, event, now)
         refused_before = dict(memory.refused)
-        progress = Progress(dict(children.versions))
+        progress = Progress(dict(children.versions), dict(children.marks))
         tried = {ObjectId.of(action.manifest) for action in decided.actions if not isinstance(action, Delete)}
         # What is not wanted any more is not refused any more either.
         memory.refused = {id_: said for id_, said in memory.refused.items() if id_ in tried}
@@ -305,7 +307,10 @@ class Reconciler:
         memory.applied[id_, action.concern] = Applied(content, version)
         if version == seen:
             return
+        marked, progress.marks[id_] = progress.marks.get(id_), mark(document)
         progress.versions[id_] = version
+        if marked == progress.marks[id_]:
+            return  # a controller has written its status while we looked
         self._watchdog.changed(manifest["kind"])
         # The same content was there, and it took a write to have it back: somebody else had changed or removed it.
         if before is not None and before.content == content and id_ not in progress.told:

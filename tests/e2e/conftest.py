@@ -126,9 +126,10 @@ def release(cluster: Cluster, images: Images) -> Iterator[Release]:
     release = Release(cluster.kubectl)
     release.install(WATCHED)
     yield release
+    # First: its rights in the namespaces go with them, and it asks there whether it may leave.
+    release.remove()
     for name in WATCHED:
         cluster.kubectl("delete", "namespace", name, "--wait=false")
-    release.remove()
 
 
 @pytest.fixture
