@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -92,6 +93,8 @@ def _double(value: Decimal | None) -> float | None:
     return float(value) if value is not None else None
 
 
+# What one statement wrote has one moment. The messages are safe to share: a field takes a copy.
+@lru_cache(maxsize=128)
 def _timestamp(moment: datetime) -> Timestamp:
     stamp = Timestamp()
     stamp.FromDatetime(moment)
