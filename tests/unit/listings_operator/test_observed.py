@@ -202,6 +202,8 @@ def test_a_pod_without_a_node_and_a_deployment_without_pods_are_told():
     placed = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
     waiting_pod = {"metadata": {"name": "p"}, "status": {"conditions": [placed]}}
     assert str(pod_trouble([waiting_pod])) == "pod p: Unschedulable: 0/3 nodes"
+    started = {"metadata": {"name": "p"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    assert pod_trouble([started]) is None
     failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "quota"}
     seen = workload_seen(deployment(**DONE, conditions=[failure]), [])
     assert (seen.trouble.kind, str(seen.trouble)) == (Trouble.PLACE, "pod of shop: FailedCreate: quota")
