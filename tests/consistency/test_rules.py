@@ -147,6 +147,22 @@ def test_few_calls_prove_nothing(name):
     assert "min_calls" in ALERTS[name]["annotations"]["parameters"]
 
 
+def test_the_page_of_objectives_says_the_rules_numbers():
+    text = (ROOT / "docs" / "slo.md").read_text()
+    rows = {
+        cell.strip(): [each.strip().removesuffix(" s") for each in values]
+        for line in text.splitlines()
+        if line.startswith("|") and line.count("|") == 4
+        for cells, *values in [line.strip("|").split("|")]
+        for cell in cells.split(",")
+    }
+    for place, name in enumerate(("LatencyP95SLOBreach", "LatencyP99SLOBreach")):
+        parameters = json.loads(ALERTS[name]["annotations"]["parameters"])
+        for key, given in parameters.items():
+            for method in {"threshold": ["every other"], "for": [], "min_calls": []}.get(key, key.split("_")):
+                assert float(rows[method][place]) == given["value"], (name, method)
+
+
 SECTIONS = ["## Meaning", "## Impact", "## First checks", "## Remedies"]
 
 

@@ -96,13 +96,13 @@ class QueuePurge:
         removed = await self._all(self._rows.purge_finished, before)
         if not self._consumed:
             removed += await self._all(self._rows.purge_waiting, before)
-        self._metrics.purged(removed)
         return removed
 
     async def _all(self, remove: Callable[..., Awaitable[int]], before: datetime) -> int:
         removed = 0
         while count := await remove(before=before, at_most=self._batch):
             removed += count
+            self._metrics.purged(count)  # by batch: what a later one meets does not undo it
         return removed
 
 

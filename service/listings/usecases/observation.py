@@ -69,8 +69,10 @@ class LowStock:
         """Count what crossed its threshold since the last look. Nothing is changed: 0 rows."""
         if not self._moved:
             return 0
-        moved, self._moved = self._moved, {}
-        for found in await self._rows.thresholds(list(moved)):
+        asked = list(self._moved)
+        thresholds = await self._rows.thresholds(asked)  # may fail: nothing is forgotten before
+        moved = {item: self._moved.pop(item) for item in asked}
+        for found in thresholds:
             default = LOW_STOCK_THRESHOLD if found.variant_id else PRODUCT_LOW_STOCK_THRESHOLD
             threshold = default if found.threshold is None else found.threshold
             before, after = moved[Item(found.product_id, found.variant_id)]
