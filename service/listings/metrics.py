@@ -107,6 +107,10 @@ class CallMetrics(Collector):
         """The numbers of one method, looked up once."""
         return self._methods[method]
 
+    def under_way(self) -> int:
+        """How many calls are being answered."""
+        return sum(numbers.active for numbers in self._methods.values())
+
     def collect(self) -> Iterator[Metric]:
         """The families as they are now; called by each scrape."""
         total = CounterMetricFamily(

@@ -48,20 +48,23 @@ async def durable(postgres_process):
     return server.dsn(), category
 
 
-async def load(address: str, until: asyncio.Event, clients: int) -> tuple[int, list[str]]:
+# Clients that watch the health service hear that a server is about to stop before it does, as those
+# behind a balancer do that heeds readiness. Others learn it from the connection alone.
+WATCHING = (
+    '{"loadBalancingConfig": [{"round_robin": {}}],'
+    ' "healthCheckConfig": {"serviceName": "listings.v1.ListingsService"}}'
+)
+UNAWARE = '{"loadBalancingConfig": [{"round_robin": {}}]}'
+
+
+async def load(
+    address: str, until: asyncio.Event, clients: int, service_config: str
+) -> tuple[int, list[str]]:
     """Reads and writes over one client-side balanced channel until told to stop."""
     failures: list[str] = []
     done = 0
     options = [
-        # The health service takes the place that readiness has behind a Kubernetes Service: clients
-        # hear that a server is about to stop before it does.
-        (
-            "grpc.service_config",
-            (
-                '{"loadBalancingConfig": [{"round_robin": {}}],'
-                ' "healthCheckConfig": {"serviceName": "listings.v1.ListingsService"}}'
-            ),
-        ),
+        ("grpc.service_config", service_config),
         # A client must be back at a restarted server before the next one stops.
         ("grpc.initial_reconnect_backoff_ms", 50),
         ("grpc.max_reconnect_backoff_ms", 200),
@@ -91,7 +94,8 @@ async def load(address: str, until: asyncio.Event, clients: int) -> tuple[int, l
 
 
 @pytest.mark.timeout(300)
-async def test_sigterm_under_load_fails_no_call(durable, tmp_path):
+@pytest.mark.parametrize("service_config", [WATCHING, UNAWARE], ids=["watching", "unaware"])
+async def test_sigterm_under_load_fails_no_call(durable, tmp_path, service_config):
     """Two servers behind one channel; each in turn is told to stop and started again."""
     dsn, _ = durable
     rounds = 10 if PROVE else 2
@@ -100,7 +104,7 @@ async def test_sigterm_under_load_fails_no_call(durable, tmp_path):
     slowest = 0.0
     with listings_server(dsn, log=log) as first, listings_server(dsn, log=log) as second:
         address = f"ipv4:{first.address},{second.address}"
-        running = asyncio.create_task(load(address, until, clients=16))
+        running = asyncio.create_task(load(address, until, 16, service_config))
         for turn in range(rounds):
             stopping = (first, second)[turn % 2]
             await asyncio.sleep(1)  # time under load, not synchronization

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from listings.metrics import MethodMetrics
+    from listings.transport.grpc.leaving import Leaving
     from listings.transport.guard import Guard
     from listings.transport.table import Method
 
@@ -89,6 +90,7 @@ def bind(
     method: Method,
     metrics: MethodMetrics,
     guard: Guard,
+    leaving: Leaving,
     *,
     timeout_seconds: float,
     tracer: Tracer | None = None,
@@ -114,9 +116,10 @@ def bind(
             if admit is not None:
                 admit(call, policy)
             answer = handle(request, call)
-            if type(answer) is bytes:
-                return answer
-            return await _within_deadline(answer, context, timeout_seconds)  # type: ignore[arg-type] # not bytes
+            if type(answer) is not bytes:
+                answer = await _within_deadline(answer, context, timeout_seconds)  # type: ignore[arg-type] # not bytes
+            if leaving.told is not None:
+                await leaving.told.wait()
         except asyncio.CancelledError:
             # grpcio cancels the handler both when the client hangs up and when its deadline passes.
             left: float | None = context.time_remaining()
@@ -128,7 +131,11 @@ def bind(
             status = code.name
             if code is grpc.StatusCode.INTERNAL and unforeseen is not None:
                 unforeseen(name, error, call.request_id)
+            if leaving.told is not None:
+                await leaving.told.wait()
             await _refuse(context, call, error, code, policy.failure)
+        else:
+            return answer
         finally:
             metrics.ended(status, time.perf_counter() - started, timeout_seconds)
 

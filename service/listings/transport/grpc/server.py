@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from listings.transport.grpc.leaving import Leaving
 from listings.transport.grpc.pipeline import bind
 from listings.transport.policy import SERVICE
 
@@ -40,6 +42,8 @@ class GrpcServer:
         unforeseen: Unforeseen | None = None,
     ) -> None:
         self._settings = settings
+        self._metrics = metrics
+        self._leaving = Leaving()
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # missing in its stubs
         self._server = grpc.aio.server(
             options=[
@@ -58,6 +62,7 @@ class GrpcServer:
                 method,
                 metrics.of(policy.path),
                 guard,
+                self._leaving,
                 timeout_seconds=limit,
                 tracer=tracer,
                 unforeseen=unforeseen,
@@ -84,9 +89,12 @@ class GrpcServer:
             await self._health.set(name, status)
 
     async def drain(self) -> None:
-        """Refuse new calls, finish those in flight within the configured time, then close."""
+        """Send clients elsewhere, finish calls in flight within the configured time, then close."""
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(self._settings.drain_seconds)
+        await self._leaving.hold(self._metrics.under_way)
+        async with asyncio.TaskGroup() as stopping:
+            stopping.create_task(self._server.stop(self._settings.drain_seconds))
+            stopping.create_task(self._leaving.release())
 
 
 def _ageing(settings: ServerSettings) -> list[tuple[str, int]]:
