@@ -102,10 +102,10 @@ class Listings(Serving):
         self.process.kill()
         self.process.wait()
 
-    def start_again(self) -> None:
+    def start_again(self, *, seconds: float = 30) -> None:
         """A new process on the same ports, ready when this returns."""
         self.process = self._spawn()
-        self.wait_ready()
+        self.wait_ready(seconds=seconds)
 
     def wait_ready(self, *, seconds: float = 30) -> None:
         """Until `/health/ready` answers 200; raises with the log's end when it died or took too long."""
