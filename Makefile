@@ -7,8 +7,8 @@ SHELL := /bin/sh
 # The interpreter that builds .venv: the first that is new enough. Override with `make setup PYTHON=...`.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; exit; }; done; echo none)
-# Two workers per CPU: a service that stops waits a moment, and somebody else can use it.
-WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) > 8 ? 8 : 2 * $$(getconf _NPROCESSORS_ONLN) )))
+# One more than CPUs, for the moments in which tests wait; each reads all tests first, so more would cost more.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) > 7 ? 8 : $$(getconf _NPROCESSORS_ONLN) + 1 )))
 # These need a Kubernetes API server or helm, which need Go and root: `make test-operator`.
 NEEDS_KUBERNETES := tests/integration/operator tests/integration/cluster tests/unit/charts
 UV_VERSION := 0.13.9
@@ -53,7 +53,12 @@ run: $(RUNNABLE) ## Serve with demo data on this machine; needs no database
 ##@ Check
 .PHONY: test
 test: $(READY) ## Run unit, consistency and integration tests in parallel, with coverage
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist=loadgroup $(addprefix --ignore=,$(NEEDS_KUBERNETES)) --cov --cov-report=term:skip-covered $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(WORKERS) --dist=worksteal $(addprefix --ignore=,$(NEEDS_KUBERNETES)) --cov --cov-report=term:skip-covered $(ARGS)
+	@$(BIN)/python tools/coverage_areas.py
+
+.PHONY: coverage-areas
+coverage-areas: $(READY) ## Fail when an area's branch coverage in the last `make test` is below its bound
+	@$(BIN)/python tools/coverage_areas.py --check
 
 .PHONY: test-operator
 test-operator: $(READY) ## Run the operator's tests against a real Kubernetes API server (needs Go and root)

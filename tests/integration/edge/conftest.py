@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def rest_of(service: Any) -> AsyncIterator[tuple[Any, httpx.AsyncClient]]:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.app.http_port}") as http:
+    async with httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{service.app.http_port}") as http:
         yield service, http

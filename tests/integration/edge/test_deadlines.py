@@ -81,7 +81,7 @@ async def test_a_shorter_deadline_of_the_caller_wins(service):
 async def test_rest_ends_at_the_same_limit(patience, start_service):
     async with (
         start_service() as service,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.app.http_port}") as http,
+        httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{service.app.http_port}") as http,
     ):
         listing_id = await _listing(service)
         async with _held(service.dsn, listing_id):

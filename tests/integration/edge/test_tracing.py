@@ -58,7 +58,7 @@ async def test_a_sampled_call_is_one_trace_from_caller_to_statement(start_servic
 async def test_a_sampled_request_is_one_trace_from_caller_to_statement(start_service, collector):
     async with (
         start_service(tracing={"endpoint": collector.endpoint, "sample_ratio": 0}) as service,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.app.http_port}") as http,
+        httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{service.app.http_port}") as http,
     ):
         parent = f"00-{TRACE_ID}-b7ad6b7169203331-01"
         await http.get("/api/v1/favorites/1/users", headers={"traceparent": parent})

@@ -13,7 +13,7 @@ from listings.transport.rest import server as server_module
 
 
 def client_of(service) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.app.http_port}")
+    return httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{service.app.http_port}")
 
 
 async def test_the_limit_of_a_method_holds_and_says_when_to_come_back(start_service):
@@ -110,7 +110,9 @@ async def test_stopping_finishes_requests_in_flight(dsn, settings_of, new_listin
     listing_id = await new_listing()
     app_of = open_app(settings_of(dsn, server={"drain_seconds": 20}))
     app = await app_of.__aenter__()
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}", timeout=20) as http:
+    async with httpx.AsyncClient(
+        verify=False, base_url=f"http://127.0.0.1:{app.http_port}", timeout=20
+    ) as http:
         # A writer of ours is held up by a lock, so that the request is in flight while the service stops.
         blocker = asyncio.create_task(
             execute(

@@ -151,7 +151,7 @@ async def test_the_database_going_away_ends_readiness_and_its_return_restores_it
     await migrate_up(server.dsn())
     async with (
         open_app(settings_of(server.dsn())) as app,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}") as http,
+        httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{app.http_port}") as http,
         grpc.aio.insecure_channel(f"127.0.0.1:{app.grpc_port}") as channel,
     ):
         stub = health_pb2_grpc.HealthStub(channel)
@@ -178,7 +178,7 @@ async def test_a_database_without_a_schema_is_not_ready_until_it_is_migrated(
     monkeypatch.setattr(health_module, "CACHED_SECONDS", 0.0)
     async with (
         open_app(settings_of(empty_dsn)) as app,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{app.http_port}") as http,
+        httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{app.http_port}") as http,
     ):
         answer = await http.get("/ready")
         assert answer.status_code == 503
@@ -208,7 +208,7 @@ async def test_metrics_are_prometheus_text_or_openmetrics(rest):
 
 
 def _http(service) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.app.http_port}")
+    return httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{service.app.http_port}")
 
 
 async def _until(stub: health_pb2_grpc.HealthStub, wanted: int) -> None:
