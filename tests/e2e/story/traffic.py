@@ -61,8 +61,7 @@ def _objects(shop: Shop, rate: int, listing: int) -> tuple[dict[str, Any], ...]:
     variables = {
         "RATE": str(rate),
         "LISTING": str(listing),
-        "HEADLESS": f"{shop.name}-headless.{shop.namespace}.svc.cluster.local:50053",
-        "BALANCED": f"{shop.name}.{shop.namespace}.svc.cluster.local:50053",
+        "ADDRESS": f"{shop.name}-headless.{shop.namespace}.svc.cluster.local:50053",
     }
     container = {
         "name": "main",
