@@ -18,7 +18,7 @@ from listings.migrate import goto, migrate_up
 from listings.migrate.errors import DirtyState, LockHeld
 from listings.migrate.files import default_folder, load
 from listings.migrate.plan import read_status
-from listings.migrate.runner import Options, force
+from listings.migrate.runner import Options, Report, force
 from listings.migrate.verify import verify
 
 if TYPE_CHECKING:
@@ -155,6 +155,29 @@ async def test_theirs_waits_while_ours_works(
     assert running.returncode == 0, output
     assert "29/u" in output
     assert "28/u" not in output
+
+
+async def test_an_index_build_of_ours_gets_past_theirs_that_waits(
+    theirs: golang_migrate.GolangMigrate, baseline_dsn: str, connection: asyncpg.Connection
+):
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE c2c_categories")
+        ours = asyncio.create_task(migrate_up(baseline_dsn, options=Options(lock_timeout_ms=60_000)))
+        await _lock_of(baseline_dsn, granted=True)
+        waiting = theirs.start("up")
+        try:
+            await _lock_of(baseline_dsn, granted=False)
+        except BaseException:
+            waiting.kill()
+            raise
+    # The build waits for the other's snapshot, the other for our lock: PostgreSQL ends one of the two.
+    (outcome,), _ = await asyncio.gather(
+        asyncio.gather(ours, return_exceptions=True), asyncio.to_thread(waiting.communicate)
+    )
+
+    assert isinstance(outcome, Report) or (isinstance(outcome, LockHeld) and "deadlock" in outcome.message)
+    assert (await migrate_up(baseline_dsn)).after == FILES.latest
+    _went_well(theirs.run("up"))
 
 
 async def test_ours_names_theirs_while_it_works(
