@@ -14,16 +14,17 @@ MISSING = Variant("0.3.0-missing", "", {})
 async def test_failed_upgrades_leave_or_bring_back_the_version_that_served(story, figures):
     """One shop, one fault after the other: each begins where the one before has left everything well."""
     table = figures.table("Failed upgrades", "fault", "noticed s", "old version alone again s", "status says")
-    async with story("failures") as shop:
+    async with story("failures", rateLimit={"enabled": False}) as shop:
         await shop.ready(FIRST)
+        listing = await shop.fill()
         await an_image_that_does_not_exist(shop, table)
         await back_to_the_start(shop, FIRST)
         # These carry a migration that works: the old version is served by the schema after it as well.
-        await pods_that_crash(shop, table)
+        await pods_that_crash(shop, listing, table)
         await back_to_the_start(shop, FIRST)
-        await a_smoke_test_that_fails(shop, table)
+        await a_smoke_test_that_fails(shop, listing, table)
         await shop.ready(SECOND)
-        await a_migration_that_fails(shop, table)
+        await a_migration_that_fails(shop, listing, table)
         await an_image_older_than_the_schema(shop, table)
 
 
@@ -35,8 +36,8 @@ async def an_image_that_does_not_exist(shop, table) -> None:
     assert "spec.image" in seen.document["status"]["message"]
 
 
-async def pods_that_crash(shop, table) -> None:
-    async with steady(shop) as seen:
+async def pods_that_crash(shop, listing, table) -> None:
+    async with steady(shop, listing) as seen:
         began = shop.ask_for(CRASHING)
         noticed = await shop.phase("RollingBack")
         back = await shop.phase("RolledBack", reason="CrashLoop")
@@ -49,8 +50,8 @@ async def pods_that_crash(shop, table) -> None:
     assert (await shop.applied())[SCHEMA + 1] == 1
 
 
-async def a_smoke_test_that_fails(shop, table) -> None:
-    async with steady(shop) as seen:
+async def a_smoke_test_that_fails(shop, listing, table) -> None:
+    async with steady(shop, listing) as seen:
         began = shop.ask_for(UNSOUND)
         noticed = await shop.phase("RollingBack")
         back = await shop.phase("RolledBack", reason="SmokeFailed")
@@ -60,8 +61,8 @@ async def a_smoke_test_that_fails(shop, table) -> None:
     assert "smoke is broken in this image" in back.document["status"]["message"]
 
 
-async def a_migration_that_fails(shop, table) -> None:
-    async with steady(shop) as seen:
+async def a_migration_that_fails(shop, listing, table) -> None:
+    async with steady(shop, listing) as seen:
         began = shop.ask_for(FAILING)
         failed = await shop.phase("Blocked", reason="MigrationFailed")
         message = failed.document["status"]["message"]
@@ -96,9 +97,9 @@ async def back_to_the_start(shop, variant) -> None:
     assert shop.serving() == variant.version
 
 
-def steady(shop):
+def steady(shop, listing):
     """Few calls, to see that the old version serves all the while."""
-    return traffic(shop, rate=20, listing=1)
+    return traffic(shop, rate=20, listing=listing)
 
 
 def told(change) -> str:

@@ -15,13 +15,6 @@ ROUNDS = 5 if PROVE else 1
 
 pytestmark = pytest.mark.timeout(900)
 
-SEED = """
-WITH category AS (INSERT INTO categories (name, slug, level) VALUES ('Bikes', 'bikes', 0) RETURNING id)
-INSERT INTO listings (user_id, title, slug, price, category_id, status)
-SELECT 1, 'Bike ' || n, 'bike-' || n, 10, category.id, 'active' FROM category, generate_series(1, 200) AS n
-RETURNING id
-"""
-
 
 async def test_no_request_fails_while_a_version_with_a_migration_takes_over(story, figures):
     table = figures.table(
@@ -33,9 +26,7 @@ async def test_no_request_fails_while_a_version_with_a_migration_takes_over(stor
         for number in range(ROUNDS):
             shop = first if number == 0 else await first.another(number)
             await shop.ready(FIRST)
-            async with shop.connection() as connection:
-                listing = await connection.fetchval(SEED)
-            async with traffic(shop, rate=RATE, listing=listing) as seen, clock(shop) as spent:
+            async with traffic(shop, rate=RATE, listing=await shop.fill()) as seen, clock(shop) as spent:
                 began = shop.ask_for(SECOND)
                 ended = (await shop.phase("Ready", reason="Ready")).at
             result = seen.result

@@ -31,6 +31,13 @@ SELECT version, count(*) FROM listings_migration_ledger
 WHERE direction = 'up' AND outcome = 'applied' GROUP BY version ORDER BY version
 """
 
+_LISTINGS: Final = """
+WITH category AS (INSERT INTO categories (name, slug, level) VALUES ('Bikes', 'bikes', 0) RETURNING id)
+INSERT INTO listings (user_id, title, slug, price, category_id, status)
+SELECT 1, 'Bike ' || n, 'bike-' || n, 10, category.id, 'active' FROM category, generate_series(1, 200) AS n
+RETURNING id
+"""
+
 
 @dataclass(slots=True)
 class Shop:
@@ -154,6 +161,12 @@ class Shop:
                 yield connection
             finally:
                 await connection.close()
+
+    async def fill(self) -> int:
+        """Put a category with listings into the database; the id of one of them."""
+        async with self.connection() as connection:
+            listing: int = await connection.fetchval(_LISTINGS)
+            return listing
 
     async def applied(self) -> dict[int, int]:
         """Schema version -> how often its file was run, as the ledger in the database says."""
