@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 import uvloop
+from hypothesis import HealthCheck, settings
 from providers import postgres as provider
 
 from listings.embedded import EmbeddedPostgres, EmbeddedRedis
@@ -48,6 +49,14 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"may not be skipped here: {call.excinfo.value if call.excinfo else ''}"
     return report
+
+
+# Properties that name no number of examples of their own: a look at each on every run, a search when proving.
+# How long an example takes is the machine's business, and this one may have other work.
+_ANY_MACHINE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("quick", max_examples=30, **_ANY_MACHINE)
+settings.register_profile("prove", max_examples=1000, **_ANY_MACHINE)
+settings.load_profile("prove" if os.environ.get("LISTINGS_PROVE") == "1" else "quick")
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
