@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Nothing arrived for so long: whoever waits for an answer has asked. Several times a loop's turn under load.
-_QUIET_SECONDS: Final = 0.03
+# Nothing arrived at three looks in a row: whoever waits for an answer has asked. One look is not enough where
+# processes wait for a processor longer than a look takes.
+_QUIET_SECONDS: Final = 0.02
+_QUIET_LOOKS: Final = 3
 # A steady stream of calls is never quiet; holding it longer than half a second would only make it wait.
-_MOST_LOOKS: Final = 16
+_MOST_LOOKS: Final = 25
 # What grpcio needs to hand the GOAWAY to its connections, which then write it before any later answer.
 _TELLING_SECONDS: Final = 0.02
 
@@ -33,10 +35,12 @@ class Leaving:
     async def hold(self, under_way: Callable[[], int]) -> None:
         """Hold answers from now on, and return when calls have stopped arriving or after half a second."""
         self.told = asyncio.Event()
+        quiet = 0
         for _ in range(_MOST_LOOKS):
             calls = under_way()
             await asyncio.sleep(_QUIET_SECONDS)
-            if under_way() == calls:
+            quiet = quiet + 1 if under_way() == calls else 0
+            if quiet == _QUIET_LOOKS:
                 return
 
     async def release(self) -> None:
