@@ -14,6 +14,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +40,7 @@ TARGET: Final = ("job", "instance", "namespace", "service", "pod", "cluster", "e
 JOBS: Final = frozenset(
     {"listings", "listings-operator", "node", "postgres", "redis", "blackbox", "prometheus"}
 )
+OURS: Final = frozenset({"listings", "listings-operator"})
 BUILT_IN: Final = {
     "up": {},
     "ALERTS": dict.fromkeys(("alertname", "alertstate", "severity", "team", "slo")),
@@ -121,6 +123,7 @@ def _families(registry: CollectorRegistry) -> dict[str, Labels]:
     return found
 
 
+@cache
 def foreign() -> dict[str, Labels]:
     """What exporters were seen to export."""
     return {
@@ -193,20 +196,26 @@ def _line(lines: list[str], word: str, start: int) -> int:
 
 def check(files: list[Path], known: dict[str, Labels] | None = None) -> Check:
     """Look at every expression of these files; names of rules in any of them are known to all."""
-    ours = own() if known is None else known
+    return examine([each for file in files for each in expressions(file)], own() if known is None else known)
+
+
+def examine(todo: list[Expression], ours: dict[str, Labels]) -> Check:
+    """Look at expressions, with these series as our own."""
     result = Check({**foreign(), **BUILT_IN, **ours}, frozenset(ours))
-    todo = [each for file in files for each in expressions(file)]
     # A rule may use a rule of a later file: recorded labels settle in a few rounds.
     for each in todo:
         if each.record:
             result.known.setdefault(each.record, dict.fromkeys((*TARGET, *each.labels)))
     for each in todo:
         if each.record:
-            labels = _labels(promql.parse(each.text), result.known)
+            labels = _labels(parsed(each.text), result.known)
             result.known[each.record] = {**labels, **dict.fromkeys(each.labels)}
     for each in todo:
-        _look(each, promql.parse(each.text), result)
+        _look(each, parsed(each.text), result)
     return result
+
+
+parsed = cache(promql.parse)
 
 
 def _look(place: Expression, node: Any, result: Check) -> None:
@@ -234,6 +243,8 @@ def _selector(place: Expression, node: Any, result: Check) -> None:
         _tell(place, node.name, f"no such metric: {node.name}", node.name, result.known, result)
         return
     jobs = [matcher.value for matcher in node.matchers.matchers if matcher.name == "job"]
+    if OURS.intersection(jobs) and node.name in foreign() and node.name not in result.ours:
+        _tell(place, node.name, f"{node.name} is none of ours", node.name, result.ours, result)
     if node.name in result.ours and node.name.startswith("listings_") and not jobs:
         result.findings.append(f"{_where(place, node.name)}: {node.name} is selected without its job")
     for matcher in node.matchers.matchers:

@@ -207,3 +207,42 @@ def test_every_panel_says_its_unit_and_what_it_shows():
             if panel["type"] not in {"row", "text"}:
                 assert panel["description"]
                 assert panel["fieldConfig"]["defaults"]["unit"]
+
+
+@pytest.mark.timeout(400)  # dozens of looks at every expression
+def test_dropping_a_metric_a_label_or_a_value_that_rules_use_is_noticed():
+    """Mutants of what is exported: each name, label and literal value that an expression asks for, taken away."""
+    exported = rules.own()
+    places = [each for file in rules.everything() for each in rules.expressions(file)]
+    asked = [
+        (node.name, matcher.name, matcher.value)
+        for each in places
+        for node in selectors(promql.parse(each.text))
+        for matcher in [*node.matchers.matchers, promql.Matcher(promql.MatchOp.Equal, "", "")]
+        if node.name in exported
+    ]
+    assert not rules.examine(places, exported).findings
+    tried = 0
+    for name, label, value in sorted(set(asked)):
+        mutants = []
+        if not label:
+            mutants.append({each: labels for each, labels in exported.items() if each != name})
+        elif label in exported[name]:
+            rest = {each: values for each, values in exported[name].items() if each != label}
+            mutants.append({**exported, name: rest})
+            known = exported[name][label]
+            if known is not None and value in known:
+                mutants.append({**exported, name: {**exported[name], label: known - {value}}})
+        for mutant in mutants:
+            tried += 1
+            some = [each for each in places if each.record or name in each.text]
+            assert rules.examine(some, mutant).findings, (name, label, value)
+    print(f"{tried} mutants, none unnoticed")
+    assert tried > 50
+
+
+def selectors(node):
+    """Every selector of an expression."""
+    if isinstance(node, promql.VectorSelector):
+        return [node]
+    return [each for child in rules._children(node) for each in selectors(child)]
