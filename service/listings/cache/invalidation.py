@@ -178,7 +178,9 @@ class Invalidations:
             return
         self._carrier = carrier
         if carrier is Carrier.NOBODY:
-            log.warning("invalidation not published", meaning="others answer from their cache until its time ends")
+            log.warning(
+                "invalidation not published", meaning="others answer from their cache until its time ends"
+            )
             return
         if carrier is Carrier.SECOND and self._second is not None:
             log.warning(
