@@ -70,13 +70,12 @@ class EdgeRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the endpoint. Called by FastAPI when a route is declared."""
         answer = super().get_route_handler()
-        policy = POLICIES.get(self.name)
-        if policy is None and self.path.startswith("/api/"):
+        if self.name not in POLICIES and self.path.startswith("/api/"):
             # A misspelt name would leave the route open and unlimited.
             raise LookupError(f"{self.path}: {self.name!r} is no RPC whose policy could hold here")
         has_body = self.body_field is not None
 
-        async def handle(request: Request, edge: Edge) -> Response:
+        async def handle(request: Request, edge: Edge, policy: Policy | None) -> Response:
             call: Call = request.scope[CALL]
             try:
                 if policy is None:
@@ -95,9 +94,10 @@ class EdgeRoute(APIRoute):
 
         async def handle_at_edge(request: Request) -> Response:
             edge: Edge = request.scope[EDGE]
+            policy = POLICIES.get(self.name)
             if edge.tracer is None or policy is None:
-                return await handle(request, edge)
-            return await _traced(handle(request, edge), request, self.path, edge.tracer)
+                return await handle(request, edge, policy)
+            return await _traced(handle(request, edge, policy), request, self.path, edge.tracer)
 
         return handle_at_edge
 
