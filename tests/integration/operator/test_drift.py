@@ -39,7 +39,9 @@ ADDITIONS = {
     "deployment": {
         "spec": {
             "paused": True,
-            "template": {"spec": {"containers": [{"name": "listings", "env": [{"name": "STRAY", "value": "x"}]}]}},
+            "template": {
+                "spec": {"containers": [{"name": "listings", "env": [{"name": "STRAY", "value": "x"}]}]}
+            },
         }
     },
     "service": {"spec": {"sessionAffinity": "ClientIP"}},
