@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+import pytest_asyncio
+from providers.catalog import add_listing
 
 from listings.app import App, open_app
 from listings.settings import Settings
@@ -65,6 +67,19 @@ async def run_service(dsn: str, **groups: dict[str, Any]) -> AsyncIterator[Servi
 async def service(dsn: str) -> AsyncIterator[Service]:
     async with run_service(dsn) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_service(module_dsn: str) -> AsyncIterator[Service]:
+    """One service for the tests of a module that write nothing; they are marked `shares_service`."""
+    async with run_service(module_dsn) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_listing(shared_service: Service) -> int:
+    """An active listing of user 7, for requests about it that are refused."""
+    return await add_listing(shared_service.connections)
 
 
 @pytest.fixture

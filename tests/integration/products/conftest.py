@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 from providers.catalog import add_category, add_storefront, rows
 
 from listings.v1 import listings_pb2 as pb
@@ -97,5 +98,15 @@ class Shop:
 
 @pytest.fixture
 async def shop(service: Any) -> Shop:
+    return await open_shop(service)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_shop(shared_service: Any) -> Shop:
+    """The same over the service that the module's tests share."""
+    return await open_shop(shared_service)
+
+
+async def open_shop(service: Any) -> Shop:
     storefront = await add_storefront(service.connections, user_id=70)
     return Shop(service, storefront, await add_category(service.connections))

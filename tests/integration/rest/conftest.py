@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import httpx
 import pytest
+import pytest_asyncio
 
 from listings.settings import Settings
 
@@ -36,6 +37,13 @@ def client_of(service: Any) -> httpx.AsyncClient:
 async def rest(service) -> AsyncIterator[Rest]:
     async with client_of(service) as http:
         yield Rest(http, service)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_rest(shared_service) -> AsyncIterator[Rest]:
+    """The same, of the service that the module's tests share."""
+    async with client_of(shared_service) as http:
+        yield Rest(http, shared_service)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from providers.sharing import shares_service
 
 from listings.v1 import listings_pb2 as pb
 
@@ -56,52 +57,66 @@ async def nothing_written(shop):
     assert await shop.stock("plenty") == 100
 
 
+@shares_service
 @cases(IMPOSSIBLE)
-async def test_a_check_that_cannot_be(service, shop, lines, text):
+async def test_a_check_that_cannot_be(shared_service, shared_shop, lines, text):
     with pytest.raises(grpc.aio.AioRpcError, match=text) as refused:
-        await service.stub.CheckStockAvailability(pb.CheckStockAvailabilityRequest(items=items(lines)))
+        await shared_service.stub.CheckStockAvailability(pb.CheckStockAvailabilityRequest(items=items(lines)))
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
+@shares_service
 @cases(IN_VAIN)
-async def test_a_check_in_vain(service, shop, lines, text):
-    answer = await service.stub.CheckStockAvailability(pb.CheckStockAvailabilityRequest(items=items(lines)))
+async def test_a_check_in_vain(shared_service, shared_shop, lines, text):
+    answer = await shared_service.stub.CheckStockAvailability(
+        pb.CheckStockAvailabilityRequest(items=items(lines))
+    )
     assert not answer.all_available
     assert not any(item.is_available for item in answer.items)
 
 
+@shares_service
 @cases(IMPOSSIBLE | IN_VAIN)
-async def test_an_order_that_cannot_be(service, shop, lines, text):
-    answer = await service.stub.DecrementStock(pb.DecrementStockRequest(items=items(lines), order_id="order"))
+async def test_an_order_that_cannot_be(shared_service, shared_shop, lines, text):
+    answer = await shared_service.stub.DecrementStock(
+        pb.DecrementStockRequest(items=items(lines), order_id="order")
+    )
     assert not answer.success
     assert text in answer.error
     assert [(result.success, result.stock_before - result.stock_after) for result in answer.results] == [
         (False, 0)
     ] * min(len(lines), 1000)
-    await nothing_written(shop)
+    await nothing_written(shared_shop)
 
 
+@shares_service
 @cases(IMPOSSIBLE)
-async def test_a_rollback_that_cannot_be(service, shop, lines, text):
-    answer = await service.stub.RollbackStock(pb.RollbackStockRequest(items=items(lines), order_id="order"))
+async def test_a_rollback_that_cannot_be(shared_service, shared_shop, lines, text):
+    answer = await shared_service.stub.RollbackStock(
+        pb.RollbackStockRequest(items=items(lines), order_id="order")
+    )
     assert not answer.success
     assert text in answer.error
-    await nothing_written(shop)
+    await nothing_written(shared_shop)
 
 
+@shares_service
 @pytest.mark.parametrize(
     "name",
     ["unknown-product", "product-beyond-every-id", "variant-of-another-product", "sum-beyond-an-integer"],
 )
-async def test_a_rollback_in_vain(service, shop, name):
+async def test_a_rollback_in_vain(shared_service, shared_shop, name):
     """Deleted products get their stock back; what would not fit is refused for what it would be."""
     lines, text = IN_VAIN[name]
-    answer = await service.stub.RollbackStock(pb.RollbackStockRequest(items=items(lines), order_id="order"))
+    answer = await shared_service.stub.RollbackStock(
+        pb.RollbackStockRequest(items=items(lines), order_id="order")
+    )
     assert not answer.success
     assert (text if name != "sum-beyond-an-integer" else "would exceed 2147483647") in answer.error
-    await nothing_written(shop)
+    await nothing_written(shared_shop)
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("order_id", "text"),
     [
@@ -113,23 +128,24 @@ async def test_a_rollback_in_vain(service, shop, name):
     ],
     ids=["absent", "empty", "blank", "too-long", "control-character"],
 )
-async def test_a_rollback_without_a_usable_order(service, shop, order_id, text):
-    answer = await service.stub.RollbackStock(
-        pb.RollbackStockRequest(items=shop.lines(plenty=1), order_id=order_id)
+async def test_a_rollback_without_a_usable_order(shared_service, shared_shop, order_id, text):
+    answer = await shared_service.stub.RollbackStock(
+        pb.RollbackStockRequest(items=shared_shop.lines(plenty=1), order_id=order_id)
     )
     assert not answer.success
     assert text in answer.error
-    await nothing_written(shop)
+    await nothing_written(shared_shop)
 
 
+@shares_service
 @pytest.mark.parametrize("order_id", ["o" * 256, "order\0"], ids=["too-long", "control-character"])
-async def test_an_order_with_an_unusable_id(service, shop, order_id):
-    answer = await service.stub.DecrementStock(
-        pb.DecrementStockRequest(items=shop.lines(plenty=1), order_id=order_id)
+async def test_an_order_with_an_unusable_id(shared_service, shared_shop, order_id):
+    answer = await shared_service.stub.DecrementStock(
+        pb.DecrementStockRequest(items=shared_shop.lines(plenty=1), order_id=order_id)
     )
     assert not answer.success
     assert "order_id must" in answer.error
-    await nothing_written(shop)
+    await nothing_written(shared_shop)
 
 
 async def test_half_of_a_bad_rollback_lands_and_names_the_bad_half(service, shop):
