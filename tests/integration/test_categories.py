@@ -8,6 +8,7 @@ import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from providers.catalog import add_category, add_listing, rows
+from providers.sharing import shares_service
 
 from listings.cache.encoded import EncodedCache
 from listings.db.categories import CategoryRows
@@ -122,6 +123,7 @@ async def test_an_inactive_category_has_no_tree(service):
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
 
 
+@shares_service
 @pytest.mark.parametrize("method", ["GetCategory", "GetCategoryTree"])
 @pytest.mark.parametrize(
     ("category_id", "code"),
@@ -132,9 +134,9 @@ async def test_an_inactive_category_has_no_tree(service):
         (2**63 - 1, grpc.StatusCode.NOT_FOUND),  # beyond the column's type
     ],
 )
-async def test_bad_ids_are_the_callers_mistake(service, method, category_id, code):
+async def test_bad_ids_are_the_callers_mistake(shared_service, method, category_id, code):
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await getattr(service.stub, method)(pb.CategoryIDRequest(category_id=category_id))
+        await getattr(shared_service.stub, method)(pb.CategoryIDRequest(category_id=category_id))
     assert refused.value.code() is code
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from providers.catalog import add_listing, rows
 from providers.refusals import INVALID, NOT_FOUND, fields_of, refused
+from providers.sharing import shares_service
 
 from listings.domain.paging import write_token
 from listings.v1 import listings_pb2 as pb
@@ -184,6 +185,7 @@ async def test_ties_of_one_moment_are_shown_once_each(service):
     assert found == listings[::-1]
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -197,8 +199,8 @@ async def test_ties_of_one_moment_are_shown_once_each(service):
         ({"page_token": write_token((1, 10**30), query=("favorites", 7))}, "page_token"),
     ],
 )
-async def test_a_bad_page_names_its_field(service, fields, field):
-    error = await refused(of_user(service, 7, **fields))
+async def test_a_bad_page_names_its_field(shared_service, fields, field):
+    error = await refused(of_user(shared_service, 7, **fields))
     assert (error.code(), fields_of(error)) == (INVALID, [field])
 
 
@@ -234,34 +236,37 @@ async def test_the_rows_of_a_listing_that_is_gone_go_with_it(service):
     assert await rows(service.connections, "SELECT * FROM listing_favorites") == []
 
 
+@shares_service
 @pytest.mark.parametrize(("user_id", "listing_id"), [(7, 404), (7, BEYOND), (7, 2**63 - 1)])
-async def test_an_unknown_listing_is_not_found(service, user_id, listing_id):
-    error = await refused(add(service, user_id, listing_id))
+async def test_an_unknown_listing_is_not_found(shared_service, user_id, listing_id):
+    error = await refused(add(shared_service, user_id, listing_id))
     assert (error.code(), error.details()) == (NOT_FOUND, "listing not found")
 
 
-async def test_ids_beyond_the_columns_have_no_favorites(service):
-    listing = await add_listing(service.connections)
-    assert (await refused(add(service, BEYOND, listing))).code() is NOT_FOUND
-    await remove(service, BEYOND, listing)
-    await remove(service, 7, BEYOND)
-    assert not await is_favorite(service, BEYOND, listing)
-    assert not await is_favorite(service, 7, BEYOND)
-    assert (await of_user(service, BEYOND, limit=5)).total == 0
-    assert await users_of(service, BEYOND) == []
-    assert await rows(service.connections, "SELECT * FROM listing_favorites") == []
+@shares_service
+async def test_ids_beyond_the_columns_have_no_favorites(shared_service, shared_listing):
+    assert (await refused(add(shared_service, BEYOND, shared_listing))).code() is NOT_FOUND
+    await remove(shared_service, BEYOND, shared_listing)
+    await remove(shared_service, 7, BEYOND)
+    assert not await is_favorite(shared_service, BEYOND, shared_listing)
+    assert not await is_favorite(shared_service, 7, BEYOND)
+    assert (await of_user(shared_service, BEYOND, limit=5)).total == 0
+    assert await users_of(shared_service, BEYOND) == []
+    assert await rows(shared_service.connections, "SELECT * FROM listing_favorites") == []
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("user_id", "listing_id", "field"),
     [(0, 1, "user_id"), (-1, 1, "user_id"), (1, 0, "listing_id"), (1, -1, "listing_id")],
 )
-async def test_ids_of_zero_and_below_name_their_field(service, user_id, listing_id, field):
+async def test_ids_of_zero_and_below_name_their_field(shared_service, user_id, listing_id, field):
     for call in (add, remove, is_favorite):
-        error = await refused(call(service, user_id, listing_id))
+        error = await refused(call(shared_service, user_id, listing_id))
         assert (error.code(), fields_of(error)) == (INVALID, [field])
 
 
-async def test_lists_of_ids_of_zero_name_their_field(service):
-    assert fields_of(await refused(of_user(service, 0))) == ["user_id"]
-    assert fields_of(await refused(users_of(service, 0))) == ["listing_id"]
+@shares_service
+async def test_lists_of_ids_of_zero_name_their_field(shared_service):
+    assert fields_of(await refused(of_user(shared_service, 0))) == ["user_id"]
+    assert fields_of(await refused(users_of(shared_service, 0))) == ["listing_id"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from providers.catalog import add_listing, rows
 from providers.refusals import INVALID, NOT_FOUND, fields_of, refused
+from providers.sharing import shares_service
 
 from listings.v1 import listings_pb2 as pb
 
@@ -135,6 +136,7 @@ async def test_reordering_only_foreign_images_is_not_found_and_changes_nothing(s
     assert await queued(service) == before
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("orders", "field"),
     [
@@ -146,12 +148,11 @@ async def test_reordering_only_foreign_images_is_not_found_and_changes_nothing(s
         ([(n, 1) for n in range(1, 1002)], "image_orders"),  # too many
     ],
 )
-async def test_bad_orders_name_their_element(service, orders, field):
-    listing = await add_listing(service.connections)
+async def test_bad_orders_name_their_element(shared_service, shared_listing, orders, field):
     error = await refused(
-        service.stub.ReorderListingImages(
+        shared_service.stub.ReorderListingImages(
             pb.ReorderImagesRequest(
-                listing_id=listing,
+                listing_id=shared_listing,
                 image_orders=[pb.ImageOrder(image_id=i, display_order=p) for i, p in orders],
             )
         )
@@ -160,6 +161,7 @@ async def test_bad_orders_name_their_element(service, orders, field):
     assert fields_of(error) == [field]
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -177,13 +179,12 @@ async def test_bad_orders_name_their_element(service, orders, field):
         ({"listing_id": -1}, "listing_id"),
     ],
 )
-async def test_a_bad_image_names_its_field_and_is_not_stored(service, fields, field):
-    listing = await add_listing(service.connections)
-    error = await refused(add(service, **{"listing_id": listing, **fields}))
+async def test_a_bad_image_names_its_field_and_is_not_stored(shared_service, shared_listing, fields, field):
+    error = await refused(add(shared_service, **{"listing_id": shared_listing, **fields}))
     assert error.code() is INVALID
     assert fields_of(error) == [field]
-    assert await images_of(service, listing) == []
-    assert await queued(service) == []
+    assert await images_of(shared_service, shared_listing) == []
+    assert await queued(shared_service) == []
 
 
 async def test_control_characters_do_not_reach_the_database(service):
@@ -211,10 +212,11 @@ async def test_no_images_of_a_listing_that_is_not_there(service, state):
     assert await images_of(service, listing) == []
 
 
+@shares_service
 @pytest.mark.parametrize("method", ["GetListingImage", "DeleteListingImage"])
 @pytest.mark.parametrize(
     ("image_id", "code"), [(0, INVALID), (-1, INVALID), (404, NOT_FOUND), (2**63 - 1, NOT_FOUND)]
 )
-async def test_bad_image_ids(service, method, image_id, code):
-    error = await refused(getattr(service.stub, method)(pb.ImageIDRequest(image_id=image_id)))
+async def test_bad_image_ids(shared_service, method, image_id, code):
+    error = await refused(getattr(shared_service.stub, method)(pb.ImageIDRequest(image_id=image_id)))
     assert error.code() is code

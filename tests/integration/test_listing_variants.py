@@ -6,8 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from providers.catalog import add_listing, insert, rows
 from providers.refusals import INVALID, NOT_FOUND, TAKEN, fields_of, refused
+from providers.sharing import shares_service
 
 from listings.v1 import listings_pb2 as pb
 
@@ -95,9 +97,10 @@ async def test_opening_stock_is_in_the_ledger_and_the_status_follows_it(service)
     ]
 
 
-async def test_an_empty_list_creates_nothing_and_succeeds(service):
-    assert await create(service, 404) == []
-    assert await queued(service) == []
+@shares_service
+async def test_an_empty_list_creates_nothing_and_succeeds(shared_service):
+    assert await create(shared_service, 404) == []
+    assert await queued(shared_service) == []
 
 
 async def test_variants_without_a_sku_do_not_collide(service):
@@ -126,10 +129,19 @@ async def test_a_taken_sku_creates_none_of_the_variants(service):
     assert await queued(service) == [other]
 
 
-async def test_a_sku_twice_in_one_call_names_the_second(service):
-    listing = await add_listing(service.connections)
-    error = await refused(create(service, listing, {"sku": "A"}, {"sku": "A"}))
+@shares_service
+async def test_a_sku_twice_in_one_call_names_the_second(shared_service, shared_listing):
+    error = await refused(create(shared_service, shared_listing, {"sku": "A"}, {"sku": "A"}))
     assert (error.code(), fields_of(error)) == (TAKEN, ["variants[1].sku"])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_variant(shared_service) -> int:
+    """A variant whose changes are refused, of a listing that no other test names."""
+    listing = await add_listing(shared_service.connections)
+    return await insert(
+        shared_service.connections, "product_variants", product_id=listing, sku="KEPT", stock_quantity=2
+    )
 
 
 BAD_VALUES = [
@@ -148,26 +160,26 @@ BAD_VALUES = [
 ]
 
 
+@shares_service
 @pytest.mark.parametrize(("fields", "field"), BAD_VALUES)
-async def test_bad_values_of_a_new_variant_name_their_field(service, fields, field):
-    listing = await add_listing(service.connections)
-    error = await refused(create(service, listing, {"sku": "OK"}, fields))
+async def test_bad_values_of_a_new_variant_name_their_field(shared_service, shared_listing, fields, field):
+    error = await refused(create(shared_service, shared_listing, {"sku": "OK"}, fields))
     assert (error.code(), fields_of(error)) == (INVALID, [f"variants[1].{field}"])
-    assert await variants_of(service, listing) == []
+    assert await variants_of(shared_service, shared_listing) == []
 
 
+@shares_service
 @pytest.mark.parametrize(("fields", "field"), BAD_VALUES)
-async def test_bad_values_of_a_change_name_their_field(service, fields, field):
-    (variant,) = await create(service, await add_listing(service.connections), {"sku": "OK", "stock": 2})
-    before = await stored(service, variant.id)
-    error = await refused(update(service, variant.id, **fields))
+async def test_bad_values_of_a_change_name_their_field(shared_service, shared_variant, fields, field):
+    before = await stored(shared_service, shared_variant)
+    error = await refused(update(shared_service, shared_variant, **fields))
     assert (error.code(), fields_of(error)) == (INVALID, [field])
-    assert await stored(service, variant.id) == before
+    assert await stored(shared_service, shared_variant) == before
 
 
-async def test_too_many_variants_are_refused(service):
-    listing = await add_listing(service.connections)
-    error = await refused(create(service, listing, *[{}] * 1001))
+@shares_service
+async def test_too_many_variants_are_refused(shared_service, shared_listing):
+    error = await refused(create(shared_service, shared_listing, *[{}] * 1001))
     assert (error.code(), fields_of(error)) == (INVALID, ["variants"])
 
 
@@ -281,13 +293,14 @@ async def test_a_change_is_seen_in_the_cached_listing(service):
     assert [v.sku for v in (await service.stub.GetListing(asked)).listing.variants] == ["A"]
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("variant_id", "code"), [(0, INVALID), (-1, INVALID), (404, NOT_FOUND), (2**63 - 1, NOT_FOUND)]
 )
-async def test_bad_variant_ids(service, variant_id, code):
+async def test_bad_variant_ids(shared_service, variant_id, code):
     for call in (
-        update(service, variant_id, stock=1),
-        service.stub.DeleteVariant(pb.VariantIDRequest(variant_id=variant_id)),
+        update(shared_service, variant_id, stock=1),
+        shared_service.stub.DeleteVariant(pb.VariantIDRequest(variant_id=variant_id)),
     ):
         assert (await refused(call)).code() is code
 

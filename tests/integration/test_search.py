@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from providers.catalog import add_category, add_listing, insert, rows
 from providers.refusals import INVALID, fields_of, refused
+from providers.sharing import shares_service
 
 from listings.domain.paging import write_token
 from listings.domain.search import SearchQuery
@@ -134,6 +135,7 @@ async def test_pages_are_walked_by_token(service, query):
         assert set(walked) == written
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
@@ -156,8 +158,8 @@ async def test_pages_are_walked_by_token(service, query):
         ({"page_token": "x" * 5000}, "page_token"),
     ],
 )
-async def test_a_broken_rule_is_refused_with_the_field(service, fields, named):
-    error = await refused(search(service, **{"query": "teapot", **fields}))
+async def test_a_broken_rule_is_refused_with_the_field(shared_service, fields, named):
+    error = await refused(search(shared_service, **{"query": "teapot", **fields}))
     assert error.code() is INVALID
     assert fields_of(error) == [named]
 
@@ -171,9 +173,10 @@ async def test_a_token_of_another_query_is_refused(service):
         assert (error.code(), fields_of(error)) == (INVALID, ["page_token"])
 
 
-async def test_a_token_with_a_key_that_no_listing_has_is_refused(service):
+@shares_service
+async def test_a_token_with_a_key_that_no_listing_has_is_refused(shared_service):
     token = write_token((0, 2**40, 1, "1", 1), query=SearchQuery.checked("teapot"))
-    error = await refused(search(service, "teapot", page_token=token))
+    error = await refused(search(shared_service, "teapot", page_token=token))
     assert (error.code(), fields_of(error)) == (INVALID, ["page_token"])
 
 

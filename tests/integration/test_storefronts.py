@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from providers.catalog import add_storefront, rows
 from providers.refusals import INVALID, NOT_FOUND, fields_of, refused
+from providers.sharing import shares_service
 
 from listings.domain.paging import write_token
 from listings.domain.storefronts import SortBy, StorefrontQuery
@@ -83,13 +84,15 @@ async def test_an_inactive_one_is_found_a_deleted_one_is_not(service):
     assert ids(await page_of(service)) == [inactive]
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("id_", "code"), [(0, INVALID), (-1, INVALID), (404, NOT_FOUND), (2**63 - 1, NOT_FOUND)]
 )
-async def test_bad_ids(service, id_, code):
-    assert (await refused(service.stub.GetStorefront(pb.GetStorefrontRequest(id=id_)))).code() is code
+async def test_bad_ids(shared_service, id_, code):
+    assert (await refused(shared_service.stub.GetStorefront(pb.GetStorefrontRequest(id=id_)))).code() is code
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("slug", "code"),
     [
@@ -100,8 +103,8 @@ async def test_bad_ids(service, id_, code):
         ("x'; --", NOT_FOUND),
     ],
 )
-async def test_bad_slugs(service, slug, code):
-    error = await refused(service.stub.GetStorefrontBySlug(pb.GetStorefrontBySlugRequest(slug=slug)))
+async def test_bad_slugs(shared_service, slug, code):
+    error = await refused(shared_service.stub.GetStorefrontBySlug(pb.GetStorefrontBySlugRequest(slug=slug)))
     assert error.code() is code
     assert fields_of(error) == (["slug"] if code is INVALID else [])
 
@@ -179,6 +182,7 @@ async def test_limit_and_offset_are_bent_into_bounds(service):
     assert ids(await page_of(service, limit=5, offset=22)) == made[22:]
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -192,11 +196,12 @@ async def test_limit_and_offset_are_bent_into_bounds(service):
         ({"page_token": write_token(("2026-01-01T00:00:00", 1), query="another")}, "page_token"),
     ],
 )
-async def test_bad_input_names_its_field(service, fields, field):
-    error = await refused(page_of(service, **fields))
+async def test_bad_input_names_its_field(shared_service, fields, field):
+    error = await refused(page_of(shared_service, **fields))
     assert (error.code(), fields_of(error)) == (INVALID, [field])
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("sort_by", "key"),
     [
@@ -211,9 +216,9 @@ async def test_bad_input_names_its_field(service, fields, field):
         ("views_count", ("1.5", 1)),
     ],
 )
-async def test_a_forged_position_is_the_callers_mistake(service, sort_by, key):
+async def test_a_forged_position_is_the_callers_mistake(shared_service, sort_by, key):
     token = write_token(key, query=StorefrontQuery(sort_by=SortBy(sort_by)))
-    error = await refused(page_of(service, sort_by=sort_by, page_token=token))
+    error = await refused(page_of(shared_service, sort_by=sort_by, page_token=token))
     assert (error.code(), fields_of(error)) == (INVALID, ["page_token"])
 
 

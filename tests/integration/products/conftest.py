@@ -107,6 +107,12 @@ async def shared_shop(shared_service: Any) -> Shop:
     return await open_shop(shared_service)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_product(shared_shop: Shop) -> pb.Product:
+    """A product that may have variants and has none, for requests about it that are refused."""
+    return await shared_shop.create(has_variants=True)
+
+
 async def open_shop(service: Any) -> Shop:
     storefront = await add_storefront(service.connections, user_id=70)
     return Shop(service, storefront, await add_category(service.connections))

@@ -9,6 +9,7 @@ import grpc
 import pytest
 from providers.catalog import add_category, add_storefront
 from providers.refusals import INVALID, NOT_FOUND, fields_of, refusing
+from providers.sharing import shares_service
 
 EXISTS = grpc.StatusCode.ALREADY_EXISTS
 
@@ -129,6 +130,7 @@ async def test_control_characters_are_dropped(shop):
     assert dict(product.attributes) == {"a": "b"}
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -156,24 +158,26 @@ async def test_control_characters_are_dropped(shop):
         ("location_privacy", "secret"),
     ],
 )
-async def test_bad_values_are_refused_by_name_and_nothing_is_written(shop, field, value):
+async def test_bad_values_are_refused_by_name_and_nothing_is_written(shared_shop, field, value):
     with refusing(INVALID, field) as refusal:
-        await shop.create(**{field: value})
+        await shared_shop.create(**{field: value})
     assert fields_of(refusal.value) == [field]
-    assert await shop.counted("listings") == 0
-    assert await shop.counted("inventory_movements") == 0
+    assert await shared_shop.counted("listings") == 0
+    assert await shared_shop.counted("inventory_movements") == 0
 
 
-async def test_attributes_hold_only_what_can_be_stored(shop):
-    request = shop.new()
+@shares_service
+async def test_attributes_hold_only_what_can_be_stored(shared_shop):
+    request = shared_shop.new()
     request.attributes.update({"size": {"width": math.inf}})
     with refusing(INVALID, "attributes.size.width"):
-        await shop.stub.CreateProduct(request)
+        await shared_shop.stub.CreateProduct(request)
 
 
-async def test_an_unknown_category_is_not_found(shop):
+@shares_service
+async def test_an_unknown_category_is_not_found(shared_shop):
     with refusing(NOT_FOUND, "products.invalid_category_id"):
-        await shop.create(category_id=2**40)
+        await shared_shop.create(category_id=2**40)
 
 
 async def test_an_inactive_category_takes_no_products(shop):
@@ -182,6 +186,7 @@ async def test_an_inactive_category_takes_no_products(shop):
         await shop.create(category_id=inactive)
 
 
-async def test_an_unknown_storefront_is_not_found(shop):
+@shares_service
+async def test_an_unknown_storefront_is_not_found(shared_shop):
     with refusing(NOT_FOUND, "storefront not found"):
-        await shop.create(storefront_id=2**40)
+        await shared_shop.create(storefront_id=2**40)

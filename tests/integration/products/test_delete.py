@@ -8,6 +8,7 @@ import grpc
 import pytest
 from providers.catalog import add_storefront, insert
 from providers.refusals import INVALID, NOT_FOUND, refusing
+from providers.sharing import shares_service
 
 from listings.v1 import listings_pb2 as pb
 
@@ -105,10 +106,11 @@ async def test_an_unknown_or_foreign_product_is_not_found(shop, product, hard):
     assert (await shop.get(product.id)).id == product.id
 
 
+@shares_service
 @pytest.mark.parametrize("field", ["product_id", "storefront_id"])
-async def test_ids_below_one_are_refused(shop, product, field):
+async def test_ids_below_one_are_refused(shared_shop, shared_product, field):
     with refusing(INVALID, field):
-        await shop.delete(**{"product_id": product.id, field: 0})
+        await shared_shop.delete(**{"product_id": shared_product.id, field: 0})
 
 
 @pytest.mark.parametrize("hard", [False, True])

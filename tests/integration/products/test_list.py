@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from providers.catalog import add_listing, add_storefront
 from providers.refusals import INVALID, refusing
+from providers.sharing import shares_service
 
 
 def ids(page) -> list[int]:
@@ -76,8 +77,9 @@ async def test_a_shops_listing_is_a_product(shop):
     assert ids(await shop.listed()) == [listing]
 
 
-async def test_an_unknown_storefront_has_none(shop):
-    page = await shop.listed(storefront_id=2**50)
+@shares_service
+async def test_an_unknown_storefront_has_none(shared_shop):
+    page = await shared_shop.listed(storefront_id=2**50)
     assert (ids(page), page.total_count) == ([], 0)
 
 
@@ -88,13 +90,14 @@ async def test_variants_are_not_filled_in(shop):
     assert (shown.has_variants, len(shown.variants)) == (True, 0)
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("field", "value"),
     [("storefront_id", 0), ("page", 0), ("page_size", 0), ("page_size", 101), ("page", 2**31 - 1)],
 )
-async def test_bad_pages_are_refused_by_name(shop, field, value):
+async def test_bad_pages_are_refused_by_name(shared_shop, field, value):
     with refusing(INVALID, field):
-        await shop.listed(**{field: value})
+        await shared_shop.listed(**{field: value})
 
 
 async def test_the_token_of_another_storefront_is_refused(shop, seven):

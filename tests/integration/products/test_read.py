@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from providers.catalog import add_listing, add_storefront
 from providers.refusals import INVALID, NOT_FOUND, refusing
+from providers.sharing import shares_service
 
 from listings.v1 import listings_pb2 as pb
 
@@ -21,14 +22,16 @@ async def test_a_product_comes_with_its_variants_the_default_first(shop):
     assert [variant.is_default for variant in shown.variants] == [True, False, False]
 
 
-async def test_an_unknown_product_is_not_found(shop):
+@shares_service
+async def test_an_unknown_product_is_not_found(shared_shop):
     with refusing(NOT_FOUND, "products.not_found"):
-        await shop.get(404)
+        await shared_shop.get(404)
 
 
-async def test_an_id_beyond_every_table_is_not_found(shop):
+@shares_service
+async def test_an_id_beyond_every_table_is_not_found(shared_shop):
     with refusing(NOT_FOUND, "products.not_found"):
-        await shop.get(2**62)
+        await shared_shop.get(2**62)
 
 
 async def test_a_product_of_another_storefront_is_not_found(shop):
@@ -58,10 +61,11 @@ async def test_an_inactive_product_is_shown(shop):
     assert (await shop.get(product.id)).is_active is False
 
 
+@shares_service
 @pytest.mark.parametrize("product_id", [0, -1])
-async def test_an_id_below_one_is_refused(shop, product_id):
+async def test_an_id_below_one_is_refused(shared_shop, product_id):
     with refusing(INVALID, "product_id"):
-        await shop.get(product_id)
+        await shared_shop.get(product_id)
 
 
 async def test_concurrent_reads_of_many_products_get_each_its_own(shop):
@@ -93,12 +97,13 @@ async def test_skus_find_active_products_in_every_storefront(shop):
     assert [product.id for product in narrowed.products] == [there.id]
 
 
-async def test_a_list_of_skus_has_one_to_a_hundred(shop):
+@shares_service
+async def test_a_list_of_skus_has_one_to_a_hundred(shared_shop):
     with refusing(INVALID, "SKU list cannot be empty"):
-        await by_skus(shop)
+        await by_skus(shared_shop)
     with refusing(INVALID, "cannot request more than 100 SKUs at once"):
-        await by_skus(shop, *map(str, range(101)))
-    assert (await by_skus(shop, "\x00", "")).total_count == 0
+        await by_skus(shared_shop, *map(str, range(101)))
+    assert (await by_skus(shared_shop, "\x00", "")).total_count == 0
 
 
 async def test_ids_find_active_products_ascending_once_each(shop):
@@ -125,7 +130,8 @@ async def test_a_changed_product_is_read_anew_by_id(shop):
     assert (await by_ids(shop, product.id)).products[0].name == "Elm chair"
 
 
-async def test_a_list_of_ids_has_one_to_a_hundred_positive_ones(shop):
+@shares_service
+async def test_a_list_of_ids_has_one_to_a_hundred_positive_ones(shared_shop):
     for ids in ((), range(1, 102), (1, 0), (-1,)):
         with refusing(INVALID, "product_ids"):
-            await by_ids(shop, *ids)
+            await by_ids(shared_shop, *ids)

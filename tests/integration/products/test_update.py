@@ -9,6 +9,7 @@ import grpc
 import pytest
 from providers.catalog import add_category, add_storefront
 from providers.refusals import INVALID, NOT_FOUND, TAKEN, fields_of, refusing
+from providers.sharing import shares_service
 
 from listings.v1 import listings_pb2 as pb
 
@@ -71,21 +72,24 @@ async def test_a_masked_field_that_is_absent_stays(shop, product):
     assert (changed.name, changed.description) == ("Elm chair", "Old")
 
 
+@shares_service
 @pytest.mark.parametrize("path", ["title", "stock_quantity", "product_id", "attributes.wood", "*", ""])
-async def test_a_mask_path_that_is_no_field_is_refused(shop, product, path):
+async def test_a_mask_path_that_is_no_field_is_refused(shared_shop, shared_product, path):
     with refusing(INVALID, "update_mask") as refusal:
-        await shop.update(product.id, mask=["name", path], name="Elm chair")
+        await shared_shop.update(shared_product.id, mask=["name", path], name="Elm chair")
     assert fields_of(refusal.value) == ["update_mask"]
-    assert (await shop.get(product.id)).name == product.name
+    assert (await shared_shop.get(shared_product.id)).name == shared_product.name
 
 
-async def test_nothing_to_change_is_refused(shop, product):
+@shares_service
+async def test_nothing_to_change_is_refused(shared_shop, shared_product):
     with refusing(INVALID, "nothing to change"):
-        await shop.update(product.id)
+        await shared_shop.update(shared_product.id)
     with refusing(INVALID, "nothing to change"):
-        await shop.update(product.id, mask=["price"], name="Elm chair")
+        await shared_shop.update(shared_product.id, mask=["price"], name="Elm chair")
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -103,17 +107,18 @@ async def test_nothing_to_change_is_refused(shop, product):
         ("storefront_id", 0),
     ],
 )
-async def test_bad_values_are_refused_by_name_and_nothing_changes(shop, product, field, value):
+async def test_bad_values_are_refused_by_name_and_nothing_changes(shared_shop, shared_product, field, value):
     with refusing(INVALID, field) as refusal:
-        await shop.update(**{"product_id": product.id, "description": "New", field: value})
+        await shared_shop.update(**{"product_id": shared_product.id, "description": "New", field: value})
     assert fields_of(refusal.value) == [field]
-    assert await shop.get(product.id) == product
+    assert await shared_shop.get(shared_product.id) == shared_product
 
 
-async def test_an_unknown_product_is_not_found(shop):
+@shares_service
+async def test_an_unknown_product_is_not_found(shared_shop):
     for product_id in (404, 2**62):
         with refusing(NOT_FOUND, "products.not_found"):
-            await shop.update(product_id, name="Elm chair")
+            await shared_shop.update(product_id, name="Elm chair")
 
 
 async def test_a_product_of_another_storefront_is_not_found(shop, product):

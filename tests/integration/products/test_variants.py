@@ -8,6 +8,7 @@ import math
 import grpc
 import pytest
 from providers.refusals import INVALID, NOT_FOUND, TAKEN, fields_of, refusing
+from providers.sharing import shares_service
 
 from listings.v1 import listings_pb2 as pb
 
@@ -120,6 +121,7 @@ async def test_a_sku_is_given_once_over_all_products(shop, product):
     assert [row[0] for row in await shop.movements(other.id)] == [None]
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("field", "value", "text"),
     [
@@ -135,11 +137,13 @@ async def test_a_sku_is_given_once_over_all_products(shop, product):
         ("barcode", "x" * 101, "barcode"),
     ],
 )
-async def test_bad_values_are_refused_by_name_and_nothing_is_written(shop, product, field, value, text):
+async def test_bad_values_are_refused_by_name_and_nothing_is_written(
+    shared_shop, shared_product, field, value, text
+):
     with refusing(INVALID, text) as refusal:
-        await shop.add_variant(**{"product_id": product.id, field: value})
+        await shared_shop.add_variant(**{"product_id": shared_product.id, field: value})
     assert fields_of(refusal.value) == [field]
-    assert await shop.counted("product_variants") == 0
+    assert await shared_shop.counted("product_variants") == 0
 
 
 async def test_a_variant_of_another_product_is_not_found(shop, product):
@@ -153,14 +157,15 @@ async def test_a_variant_of_another_product_is_not_found(shop, product):
         await delete(shop, variant, product_id=product.id + 1)
 
 
+@shares_service
 @pytest.mark.parametrize("variant_id", [404, 2**40, 2**62])
-async def test_an_unknown_variant_is_not_found(shop, product, variant_id):
-    unknown = pb.ProductVariant(id=variant_id, product_id=product.id)
+async def test_an_unknown_variant_is_not_found(shared_shop, shared_product, variant_id):
+    unknown = pb.ProductVariant(id=variant_id, product_id=shared_product.id)
     for call in (
-        get(shop, variant_id),
-        update(shop, unknown, barcode="1"),
-        update(shop, unknown),
-        delete(shop, unknown),
+        get(shared_shop, variant_id),
+        update(shared_shop, unknown, barcode="1"),
+        update(shared_shop, unknown),
+        delete(shared_shop, unknown),
     ):
         with refusing(NOT_FOUND, "variants.not_found"):
             await call
@@ -173,8 +178,9 @@ async def test_only_active_variants_on_demand(shop, product):
     assert [v.id for v in await of_product(shop, product.id, is_active_only=True)] == [second.id]
 
 
-async def test_an_unknown_product_has_no_variants(shop):
-    assert await of_product(shop, 2**62) == []
+@shares_service
+async def test_an_unknown_product_has_no_variants(shared_shop):
+    assert await of_product(shared_shop, 2**62) == []
 
 
 async def test_changed_stock_is_in_the_ledger_and_its_status_follows(shop, product):
@@ -275,6 +281,7 @@ async def test_many_variants_are_created_in_request_order(shop, product):
     assert [row[2] for row in await shop.movements(product.id)] == [1, 2, 3, 4]
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("items", "code", "text", "fields"),
     [
@@ -286,11 +293,13 @@ async def test_many_variants_are_created_in_request_order(shop, product):
         (({},) * 1001, INVALID, "variants.bulk_too_many", ["variants"]),
     ],
 )  # fmt: skip
-async def test_one_bad_variant_keeps_all_from_being_created(shop, product, items, code, text, fields):
+async def test_one_bad_variant_keeps_all_from_being_created(
+    shared_shop, shared_product, items, code, text, fields
+):
     with refusing(code, text) as refusal:
-        await create_many(shop, product.id, *items)
+        await create_many(shared_shop, shared_product.id, *items)
     assert fields_of(refusal.value) == fields
-    assert await shop.counted("product_variants") == 0
+    assert await shared_shop.counted("product_variants") == 0
 
 
 async def test_a_sku_that_exists_keeps_all_from_being_created(shop, product):

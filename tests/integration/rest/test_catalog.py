@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from providers.sharing import shares_service
 
 
 class TestCategories:
@@ -35,12 +36,13 @@ class TestCategories:
         assert [one["id"] for one in below["categories"]] == [child]
         assert below["categories"][0]["parent_id"] == root
 
+    @shares_service
     @pytest.mark.parametrize(
         ("query", "status"),
         [("lang=fr", 400), ("all=maybe", 400), ("parent_id=0", 400), ("parent_id=999", 404)],
     )
-    async def test_bad_parameters_are_refused(self, rest, query, status):
-        assert (await rest.http.get(f"/api/v1/categories?{query}")).status_code == status
+    async def test_bad_parameters_are_refused(self, shared_rest, query, status):
+        assert (await shared_rest.http.get(f"/api/v1/categories?{query}")).status_code == status
 
     async def test_both_languages_and_level_cannot_be_asked_at_once(self, rest, tree):
         answer = await rest.http.get("/api/v1/categories", params={"all": "true", "parent_id": tree[0]})
@@ -83,6 +85,7 @@ class TestStorefronts:
         answer = await rest.http.get("/api/v1/storefronts", params={"limit": limit, "offset": -1})
         assert (answer.status_code, len(answer.json()["storefronts"])) == (200, 3)
 
+    @shares_service
     @pytest.mark.parametrize(
         ("path", "status", "text"),
         [
@@ -96,9 +99,9 @@ class TestStorefronts:
             ("?sort_order=up", 400, "sort_order"),
         ],
     )
-    async def test_what_is_not_there_or_wrong_is_said(self, rest, path, status, text):
+    async def test_what_is_not_there_or_wrong_is_said(self, shared_rest, path, status, text):
         separator = "" if path.startswith("?") else "/"
-        answer = await rest.http.get(f"/api/v1/storefronts{separator}{path}")
+        answer = await shared_rest.http.get(f"/api/v1/storefronts{separator}{path}")
         assert (answer.status_code, text in answer.json()["error"]) == (status, True), answer.text
 
 
@@ -119,15 +122,17 @@ class TestSearch:
         found = (await rest.http.get("/api/v1/listings/search")).json()["data"]
         assert [one["id"] for one in found["listings"]] == list(reversed(ids))
 
+    @shares_service
     @pytest.mark.parametrize(
         ("query", "field"),
         [("q=x", "query"), ("q=" + "x" * 300, "q"), ("q=bike&sort=best", "sort"), ("limit=500", "limit")],
     )
-    async def test_a_bad_question_is_refused(self, rest, query, field):
-        answer = await rest.http.get(f"/api/v1/listings/search?{query}")
+    async def test_a_bad_question_is_refused(self, shared_rest, query, field):
+        answer = await shared_rest.http.get(f"/api/v1/listings/search?{query}")
         assert answer.status_code == 400
         assert answer.json()["fields"][0]["field"] == field
 
-    async def test_control_characters_do_no_harm(self, rest):
-        answer = await rest.http.get("/api/v1/listings/search?q=bi%00ke%27%3B--&lang=sr")
+    @shares_service
+    async def test_control_characters_do_no_harm(self, shared_rest):
+        answer = await shared_rest.http.get("/api/v1/listings/search?q=bi%00ke%27%3B--&lang=sr")
         assert answer.status_code == 200

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+from providers.sharing import shares_service
 
-async def test_the_document_describes_every_endpoint_in_words(rest):
-    document = (await rest.http.get("/openapi.json")).json()
+
+@shares_service
+async def test_the_document_describes_every_endpoint_in_words(shared_rest):
+    document = (await shared_rest.http.get("/openapi.json")).json()
     assert document["info"]["title"] == "Listings"
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -19,15 +22,17 @@ async def test_the_document_describes_every_endpoint_in_words(rest):
             assert ("security" in operation) == writes, where
 
 
-async def test_operation_ids_are_unique(rest):
-    document = (await rest.http.get("/openapi.json")).json()
+@shares_service
+async def test_operation_ids_are_unique(shared_rest):
+    document = (await shared_rest.http.get("/openapi.json")).json()
     ids = [op["operationId"] for methods in document["paths"].values() for op in methods.values()]
     assert len(ids) == len(set(ids))
 
 
-async def test_the_page_shows_every_endpoint_without_scripts(rest):
-    document = (await rest.http.get("/openapi.json")).json()
-    page = (await rest.http.get("/docs")).text
+@shares_service
+async def test_the_page_shows_every_endpoint_without_scripts(shared_rest):
+    document = (await shared_rest.http.get("/openapi.json")).json()
+    page = (await shared_rest.http.get("/docs")).text
     for path, methods in document["paths"].items():
         assert path in page
         for operation in methods.values():
@@ -36,13 +41,14 @@ async def test_the_page_shows_every_endpoint_without_scripts(rest):
         assert f'id="shape-{name}"' in page
 
 
-async def test_the_page_needs_nothing_from_elsewhere(rest):
-    answer = await rest.http.get("/docs")
+@shares_service
+async def test_the_page_needs_nothing_from_elsewhere(shared_rest):
+    answer = await shared_rest.http.get("/docs")
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", answer.text)
     assert "<style" not in answer.text  # the policy would refuse it
     for asset, kind in re.findall(r'(?:src|href)="(/docs/[^"]+\.(css|js))"', answer.text):
-        found = await rest.http.get(asset)
+        found = await shared_rest.http.get(asset)
         assert found.status_code == 200
         assert kind in found.headers["content-type"].replace("javascript", "js")
         assert not re.findall(r"https?://", found.text)

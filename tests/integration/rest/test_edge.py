@@ -7,6 +7,7 @@ import socket
 
 import httpx
 import pytest
+from providers.sharing import shares_service
 
 from listings.app import open_app
 from listings.transport.rest import server as server_module
@@ -33,8 +34,11 @@ async def test_the_limit_of_a_method_holds_and_says_when_to_come_back(start_serv
         assert (await http.get("/health", headers=one)).status_code == 200
 
 
-async def test_callers_of_this_machine_are_not_limited(rest):
-    statuses = [(await rest.http.delete("/api/v1/listings/1?user_id=7")).status_code for _ in range(30)]
+@shares_service
+async def test_callers_of_this_machine_are_not_limited(shared_rest):
+    statuses = [
+        (await shared_rest.http.delete("/api/v1/listings/1?user_id=7")).status_code for _ in range(30)
+    ]
     assert set(statuses) == {404}
 
 
@@ -53,13 +57,15 @@ async def test_only_configured_origins_may_read(start_service):
         assert "access-control-allow-origin" not in refused.headers
 
 
-async def test_by_default_no_origin_may_read(rest):
-    answer = await rest.http.get("/api/v1/listings", headers={"origin": "https://shop.example"})
+@shares_service
+async def test_by_default_no_origin_may_read(shared_rest):
+    answer = await shared_rest.http.get("/api/v1/listings", headers={"origin": "https://shop.example"})
     assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_connections_are_kept_and_answers_say_little_about_the_server(rest):
-    answer = await rest.http.get("/health/live")
+@shares_service
+async def test_connections_are_kept_and_answers_say_little_about_the_server(shared_rest):
+    answer = await shared_rest.http.get("/health/live")
     assert "server" not in answer.headers
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "x-served-by" not in answer.headers  # the API's own mark
@@ -86,13 +92,15 @@ async def test_a_kept_connection_may_rest_longer_than_a_head_may_take(start_serv
         assert streams[0] is streams[1]
 
 
-async def test_a_head_that_is_too_large_is_refused(rest):
-    answer = await rest.http.get("/health", headers={"x-large": "x" * 40_000})
+@shares_service
+async def test_a_head_that_is_too_large_is_refused(shared_rest):
+    answer = await shared_rest.http.get("/health", headers={"x-large": "x" * 40_000})
     assert answer.status_code in {400, 431}  # refused while it arrives, or once it is whole
 
 
-async def test_an_address_that_is_too_long_is_refused(rest):
-    answer = await rest.http.get("/api/v1/listings/search?q=" + "x" * 40_000)
+@shares_service
+async def test_an_address_that_is_too_long_is_refused(shared_rest):
+    answer = await shared_rest.http.get("/api/v1/listings/search?q=" + "x" * 40_000)
     assert (answer.status_code, answer.json()["reason"]) == (431, "HEAD_TOO_LARGE")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from providers.refusals import fields_of, refusing
+from providers.sharing import shares_service
 
 from listings.v1 import listings_pb2 as pb
 
@@ -114,6 +115,7 @@ class TestHistory:
         )
         assert "already gave 1" in again.error, "and the order is still known"
 
+    @shares_service
     @pytest.mark.parametrize(
         ("asked", "field"),
         [
@@ -128,15 +130,16 @@ class TestHistory:
             ({"created_before": {"seconds": 10**12}}, "created_before"),
         ],
     )
-    async def test_a_filter_that_cannot_be_is_named(self, service, shop, asked, field):
+    async def test_a_filter_that_cannot_be_is_named(self, shared_service, shared_shop, asked, field):
         with refusing(grpc.StatusCode.INVALID_ARGUMENT, field) as caught:
-            await history(service, **asked)
+            await history(shared_service, **asked)
         assert fields_of(caught.value) == [field]
 
-    async def test_a_cursor_belongs_to_its_filters(self, service, shop):
-        token = (await history(service, page_size=1)).next_page_token
+    @shares_service
+    async def test_a_cursor_belongs_to_its_filters(self, shared_service, shared_shop):
+        token = (await history(shared_service, page_size=1)).next_page_token
         with refusing(grpc.StatusCode.INVALID_ARGUMENT, "page_token"):
-            await history(service, page_size=1, page_token=token, product_id=8000)
+            await history(shared_service, page_size=1, page_token=token, product_id=8000)
 
 
 class TestStats:
@@ -149,12 +152,15 @@ class TestStats:
         assert stats.total_value == pytest.approx(97 * 10 + 5 * 2.5 + 30 + 12)
         assert stats.total_sold == 5
 
-    async def test_an_unknown_or_empty_storefront_has_zeros(self, service, shop):
+    @shares_service
+    async def test_an_unknown_or_empty_storefront_has_zeros(self, shared_service, shared_shop):
         for storefront in (1002, 999_999):
-            answer = await service.stub.GetProductStats(pb.GetProductStatsRequest(storefront_id=storefront))
+            answer = await shared_service.stub.GetProductStats(
+                pb.GetProductStatsRequest(storefront_id=storefront)
+            )
             assert answer.stats == pb.ProductStats()
         with refusing(grpc.StatusCode.INVALID_ARGUMENT, "storefront_id"):
-            await service.stub.GetProductStats(pb.GetProductStatsRequest())
+            await shared_service.stub.GetProductStats(pb.GetProductStatsRequest())
 
 
 class TestViews:

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 from providers.refusals import fields_of, refusing
+from providers.sharing import shares_service
 
 from listings.v1 import listings_pb2 as pb
 
@@ -96,6 +97,7 @@ class TestMovements:
         assert fields_of(caught.value) == ["idempotency_key"]
         assert len(await shop.movements()) == 1
 
+    @shares_service
     @pytest.mark.parametrize(
         ("fields", "text", "field"),
         [
@@ -115,12 +117,15 @@ class TestMovements:
             ({"idempotency_key": "a\x00b"}, "idempotency_key", "idempotency_key"),
         ],
     )
-    async def test_a_request_that_cannot_be_names_its_field(self, service, shop, fields, text, field):
+    async def test_a_request_that_cannot_be_names_its_field(
+        self, shared_service, shared_shop, fields, text, field
+    ):
         with refusing(grpc.StatusCode.INVALID_ARGUMENT, text) as caught:
-            await record(service, shop, **fields)
+            await record(shared_service, shared_shop, **fields)
         assert fields_of(caught.value) == [field]
-        assert await shop.movements() == []
+        assert await shared_shop.movements() == []
 
+    @shares_service
     @pytest.mark.parametrize(
         ("name", "fields", "code", "text"),
         [
@@ -139,11 +144,11 @@ class TestMovements:
         ids=["deleted", "other-storefront", "unknown", "variant", "short", "too-much"],
     )
     async def test_what_stock_does_not_allow_is_told_by_its_token(
-        self, service, shop, name, fields, code, text
+        self, shared_service, shared_shop, name, fields, code, text
     ):
         with refusing(grpc.StatusCode[code], text):
-            await record(service, shop, name, **fields)
-        assert await shop.movements() == []
+            await record(shared_service, shared_shop, name, **fields)
+        assert await shared_shop.movements() == []
 
 
 class TestCounts:
@@ -208,6 +213,7 @@ class TestCounts:
         )
         assert (answer.successful_count, answer.failed_count) == (20, 980)
 
+    @shares_service
     @pytest.mark.parametrize(
         ("fields", "text"),
         [
@@ -224,15 +230,18 @@ class TestCounts:
             ({"user_id": -2}, "user_id"),
         ],
     )
-    async def test_a_request_that_cannot_be_names_the_index(self, service, shop, fields, text):
+    async def test_a_request_that_cannot_be_names_the_index(self, shared_service, shared_shop, fields, text):
         with refusing(grpc.StatusCode.INVALID_ARGUMENT, text):
-            await count(service, shop, [("few", 1)], **fields)
-        assert await shop.movements() == []
+            await count(shared_service, shared_shop, [("few", 1)], **fields)
+        assert await shared_shop.movements() == []
 
-    async def test_too_little_time_is_refused_before_anything_is_set(self, service, shop):
+    @shares_service
+    async def test_too_little_time_is_refused_before_anything_is_set(self, shared_service, shared_shop):
         request = pb.BatchUpdateStockRequest(
-            storefront_id=1000, user_id=7, items=[pb.StockUpdateItem(product_id=shop["few"], quantity=1)]
+            storefront_id=1000,
+            user_id=7,
+            items=[pb.StockUpdateItem(product_id=shared_shop["few"], quantity=1)],
         )
         with refusing(grpc.StatusCode.DEADLINE_EXCEEDED, "at least 5 seconds"):
-            await service.stub.BatchUpdateStock(request, timeout=4)
-        assert await shop.stock("few") == 5
+            await shared_service.stub.BatchUpdateStock(request, timeout=4)
+        assert await shared_shop.stock("few") == 5
