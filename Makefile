@@ -52,13 +52,15 @@ run: $(RUNNABLE) ## Serve with demo data on this machine; needs no database
 
 ##@ Check
 .PHONY: test
-test: $(READY) ## Run unit, consistency and integration tests in parallel, with coverage
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(WORKERS) --dist=worksteal $(addprefix --ignore=,$(NEEDS_KUBERNETES)) --cov --cov-report=term:skip-covered $(ARGS)
+test: $(READY) ## Run unit, consistency and integration tests in parallel
+	@$(run-tests) $(ARGS)
+
+.PHONY: coverage
+coverage: $(READY) ## Run the same tests, and fail when an area's branch coverage is below its bound (takes longer)
+	@$(run-tests) --cov --cov-report=term:skip-covered $(ARGS)
 	@$(BIN)/python tools/coverage_areas.py
 
-.PHONY: coverage-areas
-coverage-areas: $(READY) ## Fail when an area's branch coverage in the last `make test` is below its bound
-	@$(BIN)/python tools/coverage_areas.py --check
+run-tests = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(WORKERS) --dist=worksteal $(addprefix --ignore=,$(NEEDS_KUBERNETES))
 
 .PHONY: test-operator
 test-operator: $(READY) ## Run the operator's tests against a real Kubernetes API server (needs Go and root)

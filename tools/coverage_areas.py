@@ -1,12 +1,10 @@
-"""Print the branch coverage of the last `make test`, one line per area, beside what it must not fall below.
+"""Print the branch coverage of the last run with `--cov`, one line per area, and fail when one is below its bound.
 
-`make test` ends with it. `make coverage-areas` and CI ask for `--check`, which fails below a bound; a run
-of some tests only would be below every bound.
+`make coverage`, and so CI, ends with it. A run of some tests only is below every bound.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -119,17 +117,14 @@ def summaries_of_last_run() -> dict[str, dict[str, Any]]:
 
 
 def main() -> int:
-    """Print the table; with --check fail when an area is below its bound."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail when an area is below its bound")
-    checking = parser.parse_args().check
+    """Print the table; fail when an area is below its bound."""
     try:
         found = figures(summaries_of_last_run())
     except CoverageException as error:
-        print(f"no coverage to show, run `make test` first: {error}", file=sys.stderr)
+        print(f"no coverage to show, run `make coverage`: {error}", file=sys.stderr)
         return 1
     print(table(found))
-    return int(checking and not all(figure.is_enough for figure in found))
+    return int(not all(figure.is_enough for figure in found))
 
 
 if __name__ == "__main__":
