@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import pytest_asyncio
 from providers.catalog import add_category, add_listing, add_storefront
 
 from listings.db.connections import Connections
@@ -19,6 +20,9 @@ from listings.domain.search import SearchQuery
 from listings.metrics import Metrics
 from listings.search.postgres import PostgresSearch
 from listings.settings import DatabaseSettings
+
+# Most tests read one catalog over one connection.
+shares_index = pytest.mark.asyncio(loop_scope="module")
 
 # name: (title, description); later ones are newer.
 CATALOG = {
@@ -61,7 +65,7 @@ def names(module_dsn):
     return asyncio.run(_write(module_dsn))
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def index(module_dsn, names):
     connections = Connections(DatabaseSettings(url=module_dsn, pool_size=1), Metrics().database)
     search = PostgresSearch(connections)
@@ -70,7 +74,7 @@ async def index(module_dsn, names):
     await connections.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def find(index, names):
     async def find(query: str, **arguments: object) -> list[str]:
         page = await index.search(SearchQuery.checked(query, **arguments), limit=100)
@@ -80,11 +84,13 @@ def find(index, names):
     return find
 
 
+@shares_index
 @pytest.mark.parametrize("query", ["Ђорђе", "Đorđe", "djordje", "DJORDJE", "đorđe", "dorde"])
 async def test_a_serbian_name_is_one_word_in_both_scripts_and_without_marks(find, query):
     assert sorted(await find(query)) == ["sr cyr", "sr lat", "sr plain"]
 
 
+@shares_index
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -104,6 +110,7 @@ async def test_inflected_words_find_each_other(find, query, found):
     assert await find(query) == found
 
 
+@shares_index
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -119,11 +126,13 @@ async def test_the_last_word_may_be_unfinished(find, query, found):
     assert await find(query) == found
 
 
+@shares_index
 async def test_an_unfinished_word_before_the_last_is_a_misspelt_one(index):
     assert not (await index.search(SearchQuery.checked("горный вел"), limit=10)).close
     assert (await index.search(SearchQuery.checked("вел горный"), limit=10)).close
 
 
+@shares_index
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -143,11 +152,13 @@ async def test_misspelt_words_find_their_neighbours_when_nothing_is_spelled_so(f
     assert await find(query) == found
 
 
+@shares_index
 async def test_a_typo_is_searched_for_only_when_the_words_find_nothing(index):
     assert not (await index.search(SearchQuery.checked("table"), limit=10)).close
     assert (await index.search(SearchQuery.checked("tabel"), limit=10)).close
 
 
+@shares_index
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -160,20 +171,24 @@ async def test_titles_come_before_descriptions_and_whole_words_before_prefixes(f
     assert await find(query) == found
 
 
+@shares_index
 async def test_all_words_must_be_there_though_not_in_one_place(find):
     assert await find("гараж велосипед") == ["ru stand"]
     assert await find("велосипед бухта") == []
 
 
+@shares_index
 @pytest.mark.parametrize("query", ["и велосипед на", "велосипед и", "the велосипед"])
 async def test_stop_words_narrow_nothing(find, query):
     assert await find(query) == ["ru bike", "ru stand"]
 
 
+@shares_index
 async def test_only_stop_words_are_looked_for_as_they_are(find):
     assert await find("для") == ["yo", "ru bike"]  # in a title, then in a description
 
 
+@shares_index
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -191,6 +206,7 @@ async def test_other_scripts_and_signs_are_words_like_any(find, query, found):
     assert await find(query) == found
 
 
+@shares_index
 @pytest.mark.parametrize(
     "query",
     [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import pytest_asyncio
 from providers.catalog import add_category, add_listing
 
 from listings.db.connections import Connections
@@ -16,6 +17,8 @@ from listings.metrics import Metrics
 from listings.search import postgres
 from listings.search.postgres import PostgresSearch
 from listings.settings import DatabaseSettings
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # all read one catalog over one connection
 
 # In titles as asked, in titles longer, in descriptions alone; each listing has two of them.
 WORDS = ("chair", "chairs", "chairlift", "table", "oak", "rare")
@@ -56,7 +59,7 @@ def catalog(module_dsn):
     return module_dsn
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def index(catalog):
     connections = Connections(DatabaseSettings(url=catalog, pool_size=1), Metrics().database)
     index = PostgresSearch(connections)
