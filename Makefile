@@ -118,8 +118,9 @@ rules: $(READY) ## Check that alerts/ and dashboards/ name only what somebody ex
 	@$(BIN)/python tools/rules.py $(ARGS)
 
 .PHONY: alerts-test
-alerts-test: $(READY) ## Test every alert and recording rule with promtool (needs Debian's prometheus package)
+alerts-test: $(READY) ## Test rules, routes and inhibition by promtool and Alertmanager (Debian: prometheus prometheus-alertmanager)
 	@$(BIN)/python tests/rules/run.py
+	@$(BIN)/python -m pytest -q -n0 tests/rules $(ARGS)
 
 .PHONY: migrations-lint
 migrations-lint: $(READY) ## Look for migrations that would lock tables or break writers
