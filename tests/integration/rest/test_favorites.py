@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from providers.sharing import shares_service
 
 
 async def test_a_favorite_is_created_listed_and_removed(rest, new_listing):
@@ -32,17 +33,20 @@ async def test_adding_twice_answers_the_first_favorite(rest, new_listing):
     assert first.json() == second.json()
 
 
-async def test_removing_what_is_not_there_is_fine(rest):
-    removed = await rest.http.delete("/api/v1/favorites/1", params={"user_id": 7})
+@shares_service
+async def test_removing_what_is_not_there_is_fine(shared_rest):
+    removed = await shared_rest.http.delete("/api/v1/favorites/1", params={"user_id": 7})
     assert removed.status_code == 204
 
 
-async def test_an_unknown_listing_is_not_found(rest):
-    answer = await rest.http.post("/api/v1/favorites/404", json={"user_id": 7})
+@shares_service
+async def test_an_unknown_listing_is_not_found(shared_rest):
+    answer = await shared_rest.http.post("/api/v1/favorites/404", json={"user_id": 7})
     assert answer.status_code == 404
     assert answer.json()["reason"] == "LISTING_NOT_FOUND"
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("method", "path", "where"),
     [
@@ -52,8 +56,8 @@ async def test_an_unknown_listing_is_not_found(rest):
         ("GET", "/api/v1/favorites/1/is-favorite", "query"),
     ],
 )
-async def test_without_token_and_user_id_the_answer_names_user_id(rest, method, path, where):
-    answer = await rest.http.request(method, path)
+async def test_without_token_and_user_id_the_answer_names_user_id(shared_rest, method, path, where):
+    answer = await shared_rest.http.request(method, path)
     assert answer.status_code == 400
     assert answer.json()["reason"] == "USER_REQUIRED"
     assert [broken["field"] for broken in answer.json()["fields"]] == ["user_id"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+import pytest_asyncio
+from providers.catalog import add_listing
+from providers.sharing import shares_service
 
 NEW = {
     "user_id": 7,
@@ -97,6 +100,15 @@ async def test_writing_without_a_user_names_user_id(rest, listing, method, where
     assert where in answer.json()["message"]
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def offered(shared_service) -> list[int]:
+    """Three listings that differ in price, and two in something else."""
+    return [
+        await add_listing(shared_service.connections, **columns)
+        for columns in ({"price": 50}, {"price": 100, "user_id": 8}, {"price": 200, "status": "draft"})
+    ]
+
+
 class TestList:
     async def test_nothing_is_an_empty_list(self, rest):
         answer = await rest.http.get("/api/v1/listings")
@@ -123,6 +135,7 @@ class TestList:
         last = (await rest.http.get("/api/v1/listings", params={"limit": 2, "offset": 4})).json()
         assert last["next_page_token"] == ""
 
+    @shares_service
     @pytest.mark.parametrize(
         ("filters", "wanted"),
         [
@@ -137,14 +150,9 @@ class TestList:
             ({"storefront_id": 5}, set()),
         ],
     )
-    async def test_filters_narrow(self, rest, new_listing, filters, wanted):
-        ids = [
-            await new_listing(price=50),
-            await new_listing(price=100, user_id=8),
-            await new_listing(price=200, status="draft"),
-        ]
-        answer = (await rest.http.get("/api/v1/listings", params=filters)).json()
-        assert {one["id"] for one in answer["listings"]} == {ids[index] for index in wanted}
+    async def test_filters_narrow(self, shared_rest, offered, filters, wanted):
+        answer = (await shared_rest.http.get("/api/v1/listings", params=filters)).json()
+        assert {one["id"] for one in answer["listings"]} == {offered[index] for index in wanted}
         assert answer["total"] == len(wanted)
 
 
@@ -184,6 +192,7 @@ class TestImages:
         answer = await rest.http.patch(f"/api/v1/listings/{listing_id}/images/reorder", json=orders)
         assert answer.status_code == 403
 
+    @shares_service
     @pytest.mark.parametrize(
         ("body", "field"),
         [
@@ -197,7 +206,7 @@ class TestImages:
             ({"image_orders": [{"image_id": 1, "display_order": -1}]}, "image_orders[0].display_order"),
         ],
     )
-    async def test_a_bad_element_is_named(self, rest, images, body, field):
-        answer = await rest.http.patch(f"/api/v1/listings/{images[0]}/images/reorder", json=body)
+    async def test_a_bad_element_is_named(self, shared_rest, offered, body, field):
+        answer = await shared_rest.http.patch(f"/api/v1/listings/{offered[0]}/images/reorder", json=body)
         assert answer.status_code == 400
         assert answer.json()["fields"][0]["field"] == field

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from providers.refusals import fields_of, refusing
 from providers.sharing import shares_service
 
@@ -47,6 +48,12 @@ async def trade(service, shop):
     )
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def traded(shared_service, shared_shop):
+    """A shop after such a morning, to read from."""
+    await trade(shared_service, shared_shop)
+
+
 class TestHistory:
     async def test_every_kind_of_call_is_read_by_the_same_query_newest_first(self, service, shop):
         await trade(service, shop)
@@ -67,6 +74,7 @@ class TestHistory:
         age = datetime.now(UTC) - delivered.created_at.ToDatetime(UTC)
         assert timedelta(0) <= age < timedelta(minutes=1)
 
+    @shares_service
     @pytest.mark.parametrize(
         ("asked", "kinds"),
         [
@@ -80,9 +88,8 @@ class TestHistory:
         ],
         ids=["product", "variant", "order", "types", "storefront", "unknown-order", "unknown-product"],
     )
-    async def test_filters_narrow(self, service, shop, asked, kinds):
-        await trade(service, shop)
-        assert [m.movement_type for m in (await history(service, **asked)).movements] == kinds
+    async def test_filters_narrow(self, shared_service, traded, asked, kinds):
+        assert [m.movement_type for m in (await history(shared_service, **asked)).movements] == kinds
 
     async def test_a_period_includes_its_beginning_and_not_its_end(self, service, shop):
         await trade(service, shop)
