@@ -9,6 +9,7 @@ import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from providers.sharing import shares_service
 
 from listings import health as health_module
 from listings.app import open_app
@@ -37,10 +38,11 @@ async def test_health_shows_that_search_does_without_pg_trgm(rest, execute, star
     assert (search["status"], search["details"]) == ("healthy", "ok")
 
 
-async def test_without_redis_the_service_is_degraded_and_ready(rest):
-    assert (await rest.http.get("/health")).json()["status"] == "degraded"
-    assert (await rest.http.get("/health/redis")).status_code == 200
-    assert (await rest.http.get("/health/ready")).status_code == 200
+@shares_service
+async def test_without_redis_the_service_is_degraded_and_ready(shared_rest):
+    assert (await shared_rest.http.get("/health")).json()["status"] == "degraded"
+    assert (await shared_rest.http.get("/health/redis")).status_code == 200
+    assert (await shared_rest.http.get("/health/ready")).status_code == 200
 
 
 async def test_with_redis_the_service_is_healthy(start_service, redis_url):
@@ -57,6 +59,7 @@ async def test_redis_going_away_degrades_and_no_more(start_service, redis_proces
         assert (await http.get("/ready")).status_code == 200
 
 
+@shares_service
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -68,13 +71,13 @@ async def test_redis_going_away_degrades_and_no_more(start_service, redis_proces
         ("/health/redis", "degraded"),
     ],
 )
-async def test_probes_answer_their_word_and_the_time(rest, path, status):
-    answer = await rest.http.get(path)
+async def test_probes_answer_their_word_and_the_time(shared_rest, path, status):
+    answer = await shared_rest.http.get(path)
     assert answer.status_code == 200
     assert answer.json()["status"] == status
     assert abs(answer.json()["timestamp"] - time.time()) < 5
     assert answer.headers["cache-control"] == "no-store"
-    assert (await rest.http.head(path)).status_code == 200
+    assert (await shared_rest.http.head(path)).status_code == 200
 
 
 async def test_deep_health_adds_diagnostics(rest):
@@ -190,17 +193,18 @@ async def test_a_database_without_a_schema_is_not_ready_until_it_is_migrated(
         assert (await http.get("/ready")).status_code == 200
 
 
-async def test_metrics_are_prometheus_text_or_openmetrics(rest):
-    await rest.http.get("/api/v1/categories")
-    await rest.http.get("/nowhere/secret-path")
-    text = await rest.http.get("/metrics")
+@shares_service
+async def test_metrics_are_prometheus_text_or_openmetrics(shared_rest):
+    await shared_rest.http.get("/api/v1/categories")
+    await shared_rest.http.get("/nowhere/secret-path")
+    text = await shared_rest.http.get("/metrics")
     assert text.headers["content-type"].startswith("text/plain")
     assert (
         'listings_http_requests_total{method="GET",path="/api/v1/categories",status="200"} 1.0' in text.text
     )
     assert 'path="unmatched",status="404"} 1.0' in text.text
     assert "secret-path" not in text.text
-    open_metrics = await rest.http.get(
+    open_metrics = await shared_rest.http.get(
         "/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"}
     )
     assert open_metrics.headers["content-type"].startswith("application/openmetrics-text")
