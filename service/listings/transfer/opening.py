@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from listings.cache.encoded import EncodedCache
 from listings.cache.invalidation import Invalidations
 from listings.cache.postgres_bus import PostgresBus
-from listings.cache.redis_bus import RedisBus
 from listings.db.connections import Connections
 from listings.db.products import ProductRows
 from listings.metrics import Metrics
@@ -35,6 +34,8 @@ async def open_catalog(settings: Settings) -> AsyncIterator[Catalog]:
     metrics = Metrics({})
     connections = Connections(settings.database, metrics.database)
     await connections.open()
+    from listings.cache.redis_bus import RedisBus  # noqa: PLC0415 - a tenth of a second that `--help` need not wait
+
     address = settings.redis.address()
     bus = (
         PostgresBus(settings.database, connections) if address is None else RedisBus(settings.redis, address)
