@@ -131,6 +131,10 @@ migrations-lint: $(READY) ## Look for migrations that would lock tables or break
 docs: $(READY) ## Write the reference pages that are made from code
 	@$(BIN)/python tools/reference.py generate
 
+.PHONY: dashboards
+dashboards: $(READY) ## Write dashboards/*.json from tools/boards
+	@$(BIN)/python tools/dashboards.py generate
+
 .PHONY: crd
 crd: $(READY) ## Write the kind and the schema of the chart's values from the operator's spec
 	@$(BIN)/python tools/crd.py generate

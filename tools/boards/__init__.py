@@ -1,0 +1,1 @@
+"""The dashboards, one module each, in the words of `panels.py`; `tools/dashboards.py` writes them as Grafana's JSON."""

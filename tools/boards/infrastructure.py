@@ -1,0 +1,477 @@
+"""What Listings runs on: processes, hosts, the database and its sessions, the cache and Redis, background work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from boards.panels import (
+    GREEN,
+    ORANGE,
+    RED,
+    Row,
+    board,
+    dial,
+    distribution,
+    lines,
+    query,
+    rows,
+    service_variables,
+    value,
+)
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+
+def built() -> Dashboard:
+    """The dashboard."""
+    return board(
+        "listings-infrastructure",
+        "Listings: infrastructure",
+        "What Listings runs on: processes, hosts, database, cache.",
+        service_variables(),
+        processes(),
+        hosts(),
+        sessions(),
+        server(),
+        cache(),
+        upkeep(),
+    )
+
+
+def processes() -> Row:
+    """The instances themselves."""
+    return (
+        "Processes",
+        (
+            dial(
+                "CPU Usage",
+                "Cores that the busiest instance uses. CPUUsageHigh fires at 70 % of its limit, where it has one.",
+                "short",
+                'max(rate(process_cpu_seconds_total{job="listings"}[$__rate_interval]))',
+                end=2,
+                steps=((0.7, ORANGE), (0.95, RED)),
+            ),
+            dial(
+                "Memory Usage",
+                "Resident memory of the largest instance.",
+                "bytes",
+                'max(process_resident_memory_bytes{job="listings"})',
+                end=1073741824,
+                steps=((536870912, ORANGE), (858993459, RED)),
+            ),
+            value(
+                "Memory against limit",
+                "The highest share of its limit that an instance uses; nothing where there is no limit. 90 % pages.",
+                "percentunit",
+                'max(process_resident_memory_bytes{job="listings"} / (listings_memory_limit_bytes{job="listings"} > 0))',
+                steps=((0.8, ORANGE), (0.9, RED)),
+            ),
+            value(
+                "CPU against limit",
+                "The highest share of its limit that an instance uses; nothing where there is no limit.",
+                "percentunit",
+                """max(rate(process_cpu_seconds_total{job="listings"}[$__rate_interval])
+                    / (listings_cpu_limit_cores{job="listings"} > 0))""",
+                steps=((0.7, ORANGE), (0.9, RED)),
+            ),
+            lines(
+                "Resource Usage Over Time",
+                "Cores used by each instance.",
+                "short",
+                query('rate(process_cpu_seconds_total{job="listings"}[$__rate_interval])', "{{instance}}"),
+                width=8,
+            ),
+            lines(
+                "Resident memory",
+                "Memory of each instance.",
+                "bytes",
+                query('process_resident_memory_bytes{job="listings"}', "{{instance}}"),
+                width=8,
+            ),
+            lines(
+                "Event loop lag (P99)",
+                "How late the event loop wakes. EventLoopLagHigh fires at 0.25 s.",
+                "s",
+                query(
+                    """histogram_quantile(0.99, sum by (le, instance) (
+                        rate(listings_event_loop_lag_seconds_bucket{job="listings"}[$__rate_interval])))""",
+                    "{{instance}}",
+                ),
+                limit=0.25,
+                width=8,
+            ),
+            lines(
+                "Tasks",
+                "asyncio tasks of each instance: one per call and per piece of background work.",
+                "short",
+                query('sum by (instance) (listings_tasks{job="listings"})', "{{instance}}"),
+                width=8,
+            ),
+            lines(
+                "Garbage collection (P95)",
+                "Pauses of the collector, by instance.",
+                "s",
+                query('job:gc_duration:p95_5m{job="listings"}', "{{instance}}"),
+                width=8,
+            ),
+            lines(
+                "Open files",
+                "File descriptors of each instance, sockets among them.",
+                "short",
+                query('process_open_fds{job="listings"}', "{{instance}}"),
+                width=8,
+            ),
+        ),
+    )
+
+
+def hosts() -> Row:
+    """The machines, by their node exporters."""
+    return (
+        "Hosts",
+        (
+            lines(
+                "Host CPU",
+                "Share of the host's processors in use.",
+                "percent",
+                query("instance:cpu_usage:ratio", "{{instance}}"),
+                limit=70,
+                width=8,
+            ),
+            lines(
+                "Host memory",
+                "Share of the host's memory in use.",
+                "percent",
+                query("instance:memory_usage:ratio", "{{instance}}"),
+                limit=95,
+                width=8,
+            ),
+            lines(
+                "Disk usage",
+                "Share of each filesystem in use. DiskSpaceLow fires when less than 15 % is free.",
+                "percent",
+                query("instance:disk_usage:ratio", "{{mountpoint}} on {{instance}}"),
+                limit=85,
+                width=8,
+            ),
+            lines(
+                "Disk I/O",
+                "Bytes read and written per second.",
+                "Bps",
+                query("instance:disk_io:rate5m", "{{device}} of {{instance}}"),
+                width=8,
+            ),
+            lines(
+                "Network I/O",
+                "Bytes received and sent per second.",
+                "Bps",
+                query("instance:network_throughput:rate5m", "{{device}} of {{instance}}"),
+                width=8,
+            ),
+            lines(
+                "Exporters",
+                "1 while an exporter answers. ExporterDown fires at 0.",
+                "bool_yes_no",
+                query(
+                    'min by (job, instance) (up{job=~"node|postgres|redis|blackbox"})', "{{job}} {{instance}}"
+                ),
+                width=8,
+            ),
+        ),
+    )
+
+
+def sessions() -> Row:
+    """The pool, and what statements take."""
+    return (
+        "Database sessions and statements",
+        (
+            value(
+                "Database Connections (Open)",
+                "Sessions that instances hold.",
+                "short",
+                'sum(listings_db_connections_open{job="listings"})',
+            ),
+            value(
+                "Database Connections (Idle)",
+                "Open sessions that nobody uses now.",
+                "short",
+                'sum(listings_db_connections_idle{job="listings"})',
+            ),
+            value(
+                "Pool utilization",
+                "Share of the sessions that are lent. 80 % is a ticket, 95 % with waiting calls a page.",
+                "percent",
+                'max(job:db_connection_pool:utilization{job="listings"})',
+                steps=((80, ORANGE), (95, RED)),
+            ),
+            value(
+                "Callers waiting for a session",
+                "Above 0 for long: the pool is too small, or statements are too slow.",
+                "short",
+                'sum(listings_db_connections_waiting{job="listings"})',
+                steps=((1, ORANGE), (20, RED)),
+            ),
+            lines(
+                "Database Connection Pool",
+                "Sessions lent and idle, and how many there may be.",
+                "short",
+                query('sum(listings_db_connections_in_use{job="listings"})', "lent"),
+                query('sum(listings_db_connections_idle{job="listings"})', "idle"),
+                query('sum(listings_db_connections_max{job="listings"})', "most"),
+            ),
+            lines(
+                "Wait for a session (P95)",
+                "DatabasePoolSaturation fires at 0.5 s.",
+                "s",
+                query('job:db_connection_wait:p95_5m{job="listings"}', "{{instance}}"),
+                limit=0.5,
+            ),
+            distribution(
+                "Database Query Duration Distribution",
+                "Statements of the last hour by the time they took.",
+                "s",
+                'sum by (le) (increase(listings_db_query_duration_seconds_bucket{job="listings"}[1h]))',
+            ),
+            rows(
+                "Slow Queries (P99 > 100ms)",
+                "Statements, by their names in the SQL files, that are slower than 0.1 s at P99.",
+                "s",
+                """histogram_quantile(0.99, sum by (le, operation) (
+                    rate(listings_db_query_duration_seconds_bucket{job="listings"}[1h]))) > 0.1""",
+            ),
+            lines(
+                "Statement duration (P95)",
+                "By statement. DatabaseQueryDurationHigh fires at 1 s.",
+                "s",
+                query(
+                    """topk(10, histogram_quantile(0.95, sum by (le, operation) (
+                        rate(listings_db_query_duration_seconds_bucket{job="listings"}[10m]))))""",
+                    "{{operation}}",
+                ),
+                limit=1,
+                width=8,
+            ),
+            lines(
+                "Statements per second",
+                "By statement, the ten most frequent.",
+                "ops",
+                query(
+                    'topk(10, sum by (operation) (rate(listings_db_queries_total{job="listings"}[$__rate_interval])))',
+                    "{{operation}}",
+                ),
+                width=8,
+            ),
+            lines(
+                "Database errors",
+                "Statements and connection attempts that failed, transactions tried again, slow statements, per second.",
+                "ops",
+                query(
+                    'sum by (error) (rate(listings_db_errors_total{job="listings"}[$__rate_interval]))',
+                    "statement: {{error}}",
+                ),
+                query(
+                    'sum by (reason) (rate(listings_db_connection_errors_total{job="listings"}[$__rate_interval]))',
+                    "connection: {{reason}}",
+                ),
+                query(
+                    'sum(rate(listings_db_transactions_retried_total{job="listings"}[$__rate_interval]))',
+                    "tried again",
+                ),
+                query(
+                    'sum(rate(listings_db_slow_statements_total{job="listings"}[$__rate_interval]))', "slow"
+                ),
+                width=8,
+            ),
+        ),
+    )
+
+
+def server() -> Row:
+    """PostgreSQL by its exporter, and the schema."""
+    return (
+        "PostgreSQL and schema",
+        (
+            lines(
+                "PostgreSQL reachable",
+                "1 while the exporter can log in. PostgresUnreachable fires at 0.",
+                "bool_yes_no",
+                query("min by (instance) (pg_up)", "{{instance}}"),
+                width=8,
+            ),
+            lines(
+                "Replication lag",
+                "How far each standby is behind. ReplicationLagHigh fires at 30 s.",
+                "s",
+                query("max by (application_name) (pg_replay_lag_seconds)", "{{application_name}}"),
+                limit=30,
+                width=8,
+            ),
+            lines(
+                "Sessions of PostgreSQL",
+                "By state, over all databases and clients.",
+                "short",
+                query("sum by (state) (pg_stat_activity_count)", "{{state}}"),
+                stacked=True,
+                width=8,
+            ),
+            value(
+                "Schema version",
+                "The last migration that was applied.",
+                "none",
+                'max(listings_migration_version{job="listings"})',
+                width=8,
+            ),
+            value(
+                "Versions behind",
+                "How far the schema is behind the running release. SchemaBehind fires above 0.",
+                "short",
+                'max(listings_migration_expected_version{job="listings"} - listings_migration_version{job="listings"})',
+                steps=((1, RED),),
+                width=8,
+            ),
+            value(
+                "Migration under way or failed",
+                "1 from a migration's start to its end. MigrationStuck fires after 15 minutes.",
+                "bool_yes_no",
+                'max(listings_migration_dirty{job="listings"})',
+                steps=((1, ORANGE),),
+                width=8,
+            ),
+        ),
+    )
+
+
+def cache() -> Row:
+    """What instances keep, Redis, and the rate limit."""
+    return (
+        "Cache, Redis and rate limit",
+        (
+            value(
+                "Redis Commands/sec",
+                "Commands that Redis processes, by its exporter.",
+                "ops",
+                "sum(rate(redis_commands_processed_total[$__rate_interval]))",
+            ),
+            dial(
+                "Redis Hit Ratio",
+                "Share of look-ups that instances answer from what they keep; Redis keeps that true, and holds none of it.",
+                "percent",
+                'min(job:cache_hit_ratio:rate5m{job="listings"})',
+                end=100,
+                base=RED,
+                steps=((50, ORANGE), (70, GREEN)),
+            ),
+            value(
+                "Redis reachable",
+                "1 while the exporter reaches Redis. RedisUnreachable fires at 0.",
+                "bool_yes_no",
+                "min(redis_up)",
+                base=RED,
+                steps=((1, GREEN),),
+            ),
+            value(
+                "Redis memory",
+                "Memory that Redis uses.",
+                "bytes",
+                "sum(redis_memory_used_bytes)",
+            ),
+            lines(
+                "Redis Cache Performance",
+                "Look-ups per second answered from the cache and past it.",
+                "ops",
+                query('sum(rate(listings_cache_hits_total{job="listings"}[$__rate_interval]))', "hits"),
+                query('sum(rate(listings_cache_misses_total{job="listings"}[$__rate_interval]))', "misses"),
+                width=8,
+            ),
+            lines(
+                "Cache size",
+                "Bytes of answers that each instance keeps, and how many it may.",
+                "bytes",
+                query('sum by (instance) (listings_cache_bytes{job="listings"})', "{{instance}}"),
+                query('max(listings_cache_max_bytes{job="listings"})', "most"),
+                width=8,
+            ),
+            lines(
+                "Cache evictions",
+                "Answers dropped for room per second, and keys that Redis drops. RedisEvictionsHigh fires at 100.",
+                "ops",
+                query(
+                    'sum(rate(listings_cache_evictions_total{job="listings"}[$__rate_interval]))', "answers"
+                ),
+                query("sum(rate(redis_evicted_keys_total[$__rate_interval]))", "keys of Redis"),
+                limit=100,
+                width=8,
+            ),
+            lines(
+                "Subscriptions",
+                "1 while an instance hears of others' changes that way. CacheUnavailable fires when Redis is at 0.",
+                "bool_yes_no",
+                query(
+                    'min by (instance, server) (listings_cache_server_up{job="listings"})',
+                    "{{server}} to {{instance}}",
+                ),
+                width=8,
+            ),
+            lines(
+                "Invalidations",
+                "Messages about changes per second, those lost, and operations that failed.",
+                "ops",
+                query(
+                    'sum by (direction) (rate(listings_cache_messages_total{job="listings"}[$__rate_interval]))',
+                    "{{direction}}",
+                ),
+                query(
+                    'sum(rate(listings_cache_messages_lost_total{job="listings"}[$__rate_interval]))', "lost"
+                ),
+                query(
+                    'sum by (server) (rate(listings_cache_errors_total{job="listings"}[$__rate_interval]))',
+                    "errors of {{server}}",
+                ),
+                width=8,
+            ),
+            lines(
+                "Rate Limiting Activity",
+                "Calls per second that were looked at, let pass and refused. RateLimitRejectionsHigh fires at 10 refusals.",
+                "reqps",
+                query(
+                    'sum(rate(listings_rate_limit_hits_total{job="listings"}[$__rate_interval]))', "looked at"
+                ),
+                query(
+                    'sum(rate(listings_rate_limit_allowed_total{job="listings"}[$__rate_interval]))',
+                    "let pass",
+                ),
+                query(
+                    'sum(rate(listings_rate_limit_rejected_total{job="listings"}[$__rate_interval]))',
+                    "refused",
+                ),
+                width=8,
+            ),
+        ),
+    )
+
+
+def upkeep() -> Row:
+    """Work that nobody calls for."""
+    return (
+        "Background work",
+        (
+            lines(
+                "Since the last success",
+                "MaintenanceStalled fires after three intervals and 5 minutes.",
+                "s",
+                query(
+                    """time() - max by (work) (
+                        listings_maintenance_last_success_timestamp_seconds{job="listings"})""",
+                    "{{work}}",
+                ),
+            ),
+            lines(
+                "Interval",
+                "How often each kind of work is due.",
+                "s",
+                query('max by (work) (listings_maintenance_interval_seconds{job="listings"})', "{{work}}"),
+            ),
+        ),
+    )
