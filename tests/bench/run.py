@@ -7,7 +7,7 @@
 Machines differ and are shared, so nothing here compares a time with a constant: every ratio is taken
 side by side in one run. Two yardsticks: an empty grpcio handler that returns the very bytes of a
 cached GetListing (CPU per call), and pgbench running the very statements that the service sends
-(PostgreSQL's CPU per call).
+(PostgreSQL's CPU per call; `alone` is the same without other load).
 """
 
 # ruff: noqa: E402 - a script must put tests/ on the path before it imports from there
@@ -15,12 +15,14 @@ cached GetListing (CPU per call), and pgbench running the very statements that t
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import json
 import statistics
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +45,7 @@ from listings.migrate.files import default_folder
 from listings.migrate.runner import migrate_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 RATIOS = HERE / "ratios.json"
 console = Console(width=150)
@@ -57,6 +59,7 @@ class Row:
     service_us: list[float] = field(default_factory=list)
     postgres_us: list[float] = field(default_factory=list)
     yardstick: list[float] = field(default_factory=list)
+    alone: list[float] = field(default_factory=list)
     rss_mib: float = 0.0
 
     def median(self, share: float) -> float:
@@ -99,6 +102,23 @@ class Bench:
         row.service_us.append((after[0] - before[0]) / done * 1e6)
         row.postgres_us.append((after[1] - before[1]) / done * 1e6)
         row.rss_mib = max(row.rss_mib, serving.rss_mib())
+
+    async def in_company(self, measured: Callable[[], float]) -> float:
+        """Measure while a service and its clients keep the machine as busy as in a round of our own.
+
+        They ask for one cached listing, which PostgreSQL never sees. Without them pgbench has the caches of
+        the processors for itself, and needs about half of what the same statements cost beside any server.
+        """
+        generator = Generator(self.cached.address)
+        measuring = asyncio.create_task(asyncio.to_thread(measured))
+        try:
+            while not measuring.done():
+                await generator.closed_loop(
+                    lambda number: WORKLOADS[0].requests(self.catalog, number), clients=32, calls=500
+                )
+            return await measuring
+        finally:
+            await generator.close()
 
     async def empty_round(self, workload: Workload, row: Row) -> None:
         """The same calls against the handler that does nothing."""
@@ -182,7 +202,9 @@ def measure(bench: Bench, rounds: int) -> dict[str, Row]:
                 uvloop.run(bench.empty_round(workload, row))
             elif workload.name in captured:
                 calls = max(int(workload.calls * bench.scale), 64)
-                row.yardstick.append(run_pgbench(bench.dsn, captured[workload.name], calls, bench.postgres))
+                measured = partial(run_pgbench, bench.dsn, captured[workload.name], calls, bench.postgres)
+                row.alone.append(measured())
+                row.yardstick.append(uvloop.run(bench.in_company(measured)))
         console.print(f"round {number} of {rounds} done" + ("" if number else " (warm-up, not counted)"))
     return rows
 
@@ -208,6 +230,7 @@ def show(rows: dict[str, Row], ratios: dict[str, float]) -> None:
         "service us",
         "postgres us",
         "yardstick us",
+        "alone us",
         "ratio",
         "RSS MiB",
     )
@@ -221,6 +244,7 @@ def show(rows: dict[str, Row], ratios: dict[str, float]) -> None:
             f"{statistics.median(row.service_us):.0f}",
             f"{statistics.median(row.postgres_us):.0f}",
             f"{statistics.median(row.yardstick):.0f}" if row.yardstick else "",
+            f"{statistics.median(row.alone):.0f}" if row.alone else "",
             f"{ratios[name]:.2f}" if name in ratios else "",
             f"{row.rss_mib:.0f}",
         )

@@ -1,21 +1,25 @@
 """Point reads that arrive together become one `= ANY($1)` query.
 
-While `in_flight` queries run, further keys queue; the next query takes them all. There is no timer:
-a lone caller waits only for the end of the current event-loop tick, and under load the running query
-is the batching window. A key asked for after a query was sent is never answered by that query, so a
+While `in_flight` queries run, further keys queue; the next query takes them all. There is no timer: a
+query leaves as soon as two turns of the event loop bring no further key, which for a lone caller are
+microseconds. Under load requests arrive one a turn, and waiting for the quiet makes one statement of
+what would be many. A key asked for after a query was sent is never answered by that query, so a
 caller always reads its own writes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 
 K = TypeVar("K", bound="Hashable")
 V = TypeVar("V")
+
+# A turn may end between two requests that arrived together; two in a row are quiet.
+_QUIET_TURNS: Final = 2
 
 
 class CoalescedReads(Generic[K, V]):
@@ -34,6 +38,8 @@ class CoalescedReads(Generic[K, V]):
         self._running = 0
         self._queued: dict[K, list[asyncio.Future[V | None]]] = {}
         self._scheduled = False
+        self._gathered = 0
+        self._quiet_turns = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def get(self, key: K) -> V | None:
@@ -47,7 +53,18 @@ class CoalescedReads(Generic[K, V]):
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._scheduled and self._running < self._in_flight:
             self._scheduled = True
-            loop.call_soon(self._send)
+            self._gathered = self._quiet_turns = 0
+            loop.call_soon(self._gather, loop)
+
+    def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the event loop turn for as long as that brings further keys, then ask for them all."""
+        size = len(self._queued)
+        self._quiet_turns = self._quiet_turns + 1 if size == self._gathered else 0
+        if self._quiet_turns < _QUIET_TURNS and size < self._max_batch:
+            self._gathered = size
+            loop.call_soon(self._gather, loop)
+        else:
+            self._send()
 
     def _send(self) -> None:
         self._scheduled = False
