@@ -50,6 +50,10 @@ endef
 run: $(RUNNABLE) ## Serve with demo data on this machine; needs no database
 	@$(BIN)/listings dev $(ARGS)
 
+.PHONY: monitoring
+monitoring: $(READY) ## Watch `make run` with Prometheus, Alertmanager and exporters (Debian packages, see docs/operations)
+	@$(BIN)/python tools/monitoring.py $(ARGS)
+
 ##@ Check
 .PHONY: test
 test: $(READY) ## Run unit, consistency and integration tests in parallel
@@ -118,7 +122,7 @@ rules: $(READY) ## Check that alerts/ and dashboards/ name only what somebody ex
 	@$(BIN)/python tools/rules.py $(ARGS)
 
 .PHONY: alerts-test
-alerts-test: $(READY) ## Test rules, routes and inhibition by promtool and Alertmanager (Debian: prometheus prometheus-alertmanager)
+alerts-test: $(READY) ## Test rules, routes and the stack by their own programs (Debian packages, see docs/operations)
 	@$(BIN)/python tests/rules/run.py
 	@$(BIN)/python -m pytest -q -n0 tests/rules $(ARGS)
 

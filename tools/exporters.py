@@ -10,6 +10,7 @@ named keep what was recorded before; the same exporter may be named twice, its p
 from __future__ import annotations
 
 import json
+import re
 import sys
 import urllib.request
 from pathlib import Path
@@ -30,9 +31,12 @@ def main(arguments: list[str]) -> int:
         with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - an address of the caller's own
             page = answer.read().decode()
         metrics = seen.setdefault(exporter, {})
+        written = set(re.findall(r"^([a-zA-Z_:][\w:]*)", page, re.MULTILINE))
         for family in text_string_to_metric_families(page):
             for sample in family.samples:
-                labels = metrics.setdefault(sample.name, {})
+                # The parser adds the ending that a counter ought to have; some exporters leave it out.
+                name = sample.name if sample.name in written else sample.name.removesuffix("_total")
+                labels = metrics.setdefault(name, {})
                 for label, value in sample.labels.items():
                     labels.setdefault(label, set()).add(value)
     for exporter, metrics in seen.items():
