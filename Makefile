@@ -54,6 +54,13 @@ run: $(RUNNABLE) ## Serve with demo data on this machine; needs no database
 monitoring: $(READY) ## Watch `make run` with Prometheus, Alertmanager and exporters (Debian packages, see docs/operations)
 	@$(BIN)/python tools/monitoring.py $(ARGS)
 
+.PHONY: monitoring-compose
+monitoring-compose: ## The same with Grafana on port 3030, in containers (needs Docker with compose)
+	@mkdir -p .data/monitoring && chmod 700 .data/monitoring
+	@test -s .data/monitoring/grafana-admin-password || od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > .data/monitoring/grafana-admin-password
+	@docker compose --file deploy/compose.yaml up --detach $(ARGS)
+	@echo "http://localhost:3030, user admin, password in .data/monitoring/grafana-admin-password"
+
 ##@ Check
 .PHONY: test
 test: $(READY) ## Run unit, consistency and integration tests in parallel
