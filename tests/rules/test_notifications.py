@@ -183,20 +183,27 @@ def server(tmp_path_factory):
 
 
 def outcome(server, world, source, *targets):
-    """The names of those that `source` hides; each pair has a cluster of its own, so that nothing else can hide it."""
-    pairs = [
+    """The names of those that `source` hides. Targets that hide something themselves are alone with it."""
+    alone = [each for each in targets if each["alertname"] in HIDES]
+    clusters = [[each] for each in alone] + [[each for each in targets if each not in alone]]
+    posted = [
         {**each, "cluster": f"{world}/{number}"}
-        for number, target in enumerate(targets)
-        for each in (source, target)
+        for number, together in enumerate(clusters)
+        for each in (source, *together)
     ]
-    # Alertmanager learns of sources one after the other: once it hides the last one's target, it knew the first.
+    # Where the target hides the source it is the source that is hidden.
+    return hidden_of(server, world, posted) - {source["alertname"]}
+
+
+def hidden_of(server, world, alerts):
+    """The names of those that are hidden once Alertmanager knows all of them."""
+    # It learns of sources one after the other: once it hides the last one's target, it knew the first.
     last = [labels(f"HighErrorRate{kind}", cluster=f"{world}/last") for kind in ("Critical", "Warning")]
-    post(server, *pairs)
+    post(server, *alerts)
     post(server, *last)
     end = ("HighErrorRateWarning", f"{world}/last")
     found = until(lambda: end in (seen := hidden(server, world)) and seen, "the last is hidden")
-    # In a pair whose target hides the source it is the source that is hidden.
-    return {name for name, _ in found - {end}} - {source["alertname"]}
+    return {name for name, _ in found - {end}}
 
 
 SERVICE = set(ALERTS) - set(OF_EXPORTERS) - {"DeadMansSwitch"}
@@ -220,24 +227,30 @@ HIDES = {
 }
 
 
-@pytest.mark.parametrize("name", ALERTS)
+@pytest.mark.parametrize("name", HIDES)
 def test_an_alert_hides_its_effects_and_nothing_else(server, name):
-    source = labels(name)
-    assert outcome(
-        server, f"own-{name}", source, *(labels(each) for each in ALERTS if each != name)
-    ) == HIDES.get(name, set())
+    there = (labels(each) for each in ALERTS if each != name)
+    assert outcome(server, f"own-{name}", labels(name), *there) == HIDES[name]
+
+
+def test_what_explains_nothing_hides_nothing(server):
+    plain = [labels(each) for each in ALERTS if each not in HIDES]
+    assert hidden_of(server, "plain", [{**each, "cluster": "plain/all"} for each in plain]) == set()
+    for name in HIDES:
+        beside = [{**each, "cluster": f"beside-{name}/all"} for each in (labels(name), *plain)]
+        assert name not in hidden_of(server, f"beside-{name}", beside)
 
 
 @pytest.mark.parametrize("name", HIDES)
 @pytest.mark.parametrize("apart", ["namespace", "environment"])
 def test_nothing_is_hidden_elsewhere(server, name, apart):
-    there = [{**labels(each), apart: "another"} for each in ALERTS if each != name]
+    there = ({**labels(each), apart: "another"} for each in HIDES[name])
     assert outcome(server, f"{apart}-{name}", labels(name), *there) == set()
 
 
 @pytest.mark.parametrize("name", ["ServiceDown", "DatabaseDown", "ErrorBudgetBurnRateFast"])
 def test_another_service_of_the_namespace_is_still_heard_of(server, name):
-    there = [{**labels(each), "service": "another"} for each in SERVICE - {name}]
+    there = ({**labels(each), "service": "another"} for each in HIDES[name] & SERVICE)
     assert outcome(server, f"service-{name}", labels(name), *there) == set()
 
 
