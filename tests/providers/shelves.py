@@ -31,7 +31,9 @@ ITEMS = {
 }
 
 quantities = st.integers(1, 6)
-lines = st.lists(st.builds(Line, st.sampled_from(list(ITEMS)), quantities), min_size=1, max_size=4)
+lines = st.lists(
+    st.builds(Line, st.sampled_from(list(ITEMS)), quantities, st.none(), st.none()), min_size=1, max_size=4
+)
 orders = st.sampled_from(["order-1", "order-2", "order-3", "order-4"])
 
 

@@ -28,8 +28,7 @@ class Item(NamedTuple):
     """0: the product's own quantity, also where it has variants."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """How much of what; for an adjustment the new absolute count."""
 
     item: Item
@@ -141,21 +140,23 @@ def summed(lines: Sequence[Line]) -> dict[Item, int]:
 
 def faults_of(request: StockRequest) -> list[str | None]:
     """What is wrong with each line before anybody looks at stock; None for a line that is fine."""
-    return [_fault(line) for line in request.lines]
+    return [_fault(*line.item, line.quantity) for line in request.lines]
 
 
-def _fault(line: Line) -> str | None:
-    if line.item.product_id <= 0:
-        return f"invalid product_id: {line.item.product_id}; it must be greater than 0"
-    if line.item.variant_id < 0:
+def _fault(product_id: int, variant_id: int, quantity: int) -> str | None:
+    if product_id <= 0:
+        return f"invalid product_id: {product_id}; it must be greater than 0"
+    if variant_id < 0:
         return "invalid variant_id: it must be greater than 0"
-    if line.quantity <= 0:
-        return f"quantity must be positive, product {line.item.product_id} has {line.quantity}"
+    if quantity <= 0:
+        return f"quantity must be positive, product {product_id} has {quantity}"
     return None
 
 
 def explained(request: StockRequest, item: Item, outcome: ItemOutcome, wanted: int) -> str | None:
     """What is wrong with an item, in the words clients search for; None when nothing is."""
+    if outcome.success:
+        return None
     name = f"variant {item.variant_id}" if item.variant_id else f"product {item.product_id}"
     order = f"order {request.order_id}"
     match outcome.outcome:

@@ -9,7 +9,7 @@ from listings.transport.fields import positive_id
 from listings.v1 import listings_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from listings.domain.stock import LineResult
     from listings.transport.call import Call, Handler
@@ -37,35 +37,33 @@ class StockHandlers:
         """What is on hand."""
         request = pb.CheckStockAvailabilityRequest.FromString(data)
         checked = await self._stock.check(_lines(request.items))
-        return pb.CheckStockAvailabilityResponse(
-            all_available=all(fits for _, _, fits in checked),
-            items=[
-                pb.StockAvailability(
-                    product_id=line.item.product_id,
-                    variant_id=line.item.variant_id or None,
-                    requested_quantity=line.quantity,
-                    available_quantity=on_hand,
-                    is_available=fits,
-                )
-                for line, on_hand, fits in checked
-            ],
-        ).SerializeToString()
+        response = pb.CheckStockAvailabilityResponse(all_available=all(fits for _, _, fits in checked))
+        add = response.items.add  # a third of the time that a list of messages takes
+        for ((product_id, variant_id), quantity, _, _), on_hand, fits in checked:
+            add(
+                product_id=product_id,
+                variant_id=variant_id or None,
+                requested_quantity=quantity,
+                available_quantity=on_hand,
+                is_available=fits,
+            )
+        return response.SerializeToString()
 
     async def decrement(self, data: bytes, call: Call) -> bytes:
         """Take an order's lines."""
         request = pb.DecrementStockRequest.FromString(data)
         answer = await self._stock.decrement(_lines(request.items), _order_id(request.order_id))
-        return pb.DecrementStockResponse(
-            success=answer.success, error=answer.error, results=_results(answer.results)
-        ).SerializeToString()
+        response = pb.DecrementStockResponse(success=answer.success, error=answer.error)
+        _add_results(response.results.add, answer.results)
+        return response.SerializeToString()
 
     async def rollback(self, data: bytes, call: Call) -> bytes:
         """Give an order's lines back."""
         request = pb.RollbackStockRequest.FromString(data)
         answer = await self._stock.rollback(_lines(request.items), _order_id(request.order_id))
-        return pb.RollbackStockResponse(
-            success=answer.success, error=answer.error, results=_results(answer.results)
-        ).SerializeToString()
+        response = pb.RollbackStockResponse(success=answer.success, error=answer.error)
+        _add_results(response.results.add, answer.results)
+        return response.SerializeToString()
 
     async def view(self, data: bytes, call: Call) -> bytes:
         """Count a view."""
@@ -78,7 +76,7 @@ def _lines(items: Iterable[pb.StockItem]) -> list[Line]:
     # A variant_id of 0 that was really sent is refused like any other id that cannot exist.
     return [
         Line(
-            Item(item.product_id, (item.variant_id or -1) if item.HasField("variant_id") else 0),
+            Item(item.product_id, item.variant_id or (-1 if item.HasField("variant_id") else 0)),
             item.quantity,
         )
         for item in items
@@ -89,15 +87,14 @@ def _order_id(value: str) -> str | None:
     return value if value.strip() else None
 
 
-def _results(results: Iterable[LineResult]) -> list[pb.StockResult]:
-    return [
-        pb.StockResult(
-            product_id=result.line.item.product_id,
-            variant_id=result.line.item.variant_id or None,
+def _add_results(add: Callable[..., object], results: Iterable[LineResult]) -> None:
+    for result in results:
+        product_id, variant_id = result.line.item
+        add(
+            product_id=product_id,
+            variant_id=variant_id or None,
             stock_before=result.stock_before,
             stock_after=result.stock_after,
             success=result.success,
             error=result.error,
         )
-        for result in results
-    ]
