@@ -38,9 +38,11 @@ def serve() -> None:
 async def run(settings: Settings) -> None:
     """Serve until a signal asks to stop; a second signal ends the process at once."""
     from listings.app import open_app  # noqa: PLC0415 - a second that the other commands need not wait
+    from listings.runtime import collect_seldom  # noqa: PLC0415 - as above
 
     stop = stop_on_signals()
     async with open_app(settings):
+        collect_seldom()
         await stop.wait()
 
 
