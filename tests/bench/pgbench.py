@@ -28,8 +28,8 @@ READS = ("listings.by_ids", "listings.page", "listings.count", "search.")
 SAMPLES = 640
 CALLS_PER_SCRIPT = 8
 CLIENTS = 8
-# Scripts after which a client has met every text of a statement.
-UNTIL_ALL_ARE_PLANNED = 40
+# Scripts after which a client has met every text of a statement: there are a few, and 8 calls in a script.
+UNTIL_ALL_ARE_PLANNED = 6
 
 
 @dataclass(frozen=True)

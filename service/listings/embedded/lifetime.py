@@ -167,17 +167,21 @@ class SharedServer:
         except FileNotFoundError:
             return None
 
-    def send(self, which: signal.Signals) -> None:
-        """Send a signal to the server's first process, if it lives."""
+    def send(self, which: signal.Signals) -> bool:
+        """Send a signal to the server's first process, if it lives; whether there was one to send it to."""
         pid = self.pid()
-        if pid is not None and self.alive():
-            with suppress(ProcessLookupError):
-                os.kill(pid, which)
+        if pid is None or not self.alive():
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(pid, which)
+        return True
 
     def _end(self, how: signal.Signals) -> None:
-        self.send(how)
+        told = False
         deadline = time.monotonic() + _STOP_SECONDS
         while self.alive():
+            # A server may answer before its guard has written its number down.
+            told = told or self.send(how)
             self._pause(deadline, f"{self._name} in {self._folder} does not stop", self.log)
         self._pid_file.unlink(missing_ok=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,6 +53,31 @@ def test_it_ends_with_its_last_user(short_folder: Path) -> None:
     second.stop()
     with redis.Redis.from_url(second.url) as client, pytest.raises(redis.ConnectionError):
         client.ping()
+
+
+def test_it_ends_even_where_its_number_is_written_late(short_folder: Path) -> None:
+    server = EmbeddedRedis(short_folder / "redis")
+    server.start()
+    number, hidden = short_folder / "redis" / "server.pid", short_folder / "hidden"
+    number.rename(hidden)  # as long as the guard has not come to write it
+    with ThreadPoolExecutor(1) as stopping, redis.Redis.from_url(server.url) as client:
+        stopped = stopping.submit(server.stop)
+        while is_free(short_folder / "redis" / "starting.lock"):
+            assert not stopped.done()
+        assert client.ping()
+        hidden.rename(number)
+        stopped.result()
+        with pytest.raises(redis.ConnectionError):
+            client.ping()
+
+
+def is_free(lock: Path) -> bool:
+    with lock.open() as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def test_a_path_too_long_for_a_socket_is_refused(short_folder: Path) -> None:
