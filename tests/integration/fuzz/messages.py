@@ -63,6 +63,7 @@ class Known:
     owners: dict[int, int]  # listing or product -> user
     shops: dict[int, int]  # product -> storefront
     skus: Sequence[str]
+    doomed: Known | None = None  # what deletions take: other calls would not find it again
 
 
 WORDS = ("велосипед", "phone", "Đorđe", "stan", "kutija", "книга", "bed", "лампа")
@@ -87,7 +88,10 @@ _turns = count(1)
 
 
 def scenes(known: Known, method: str) -> st.SearchStrategy[Scene]:
-    """Random things for most methods; each time other ones for those that use them up."""
+    """Random things for most methods; each time other ones for those that use them up.
+
+    The serial is another one each time: drawn numbers repeat, and a SKU serves once.
+    """
     turn = st.builds(lambda: next(_turns)) if "Delete" in method else st.integers(0, 10**6)
     return st.builds(
         lambda number, serial: Scene(
@@ -98,7 +102,7 @@ def scenes(known: Known, method: str) -> st.SearchStrategy[Scene]:
             serial,
         ),
         turn,
-        st.integers(1, 2**40),
+        st.builds(lambda: next(_turns)),
     )
 
 
@@ -106,6 +110,8 @@ def requests(method: MethodDescriptor, known: Known) -> st.SearchStrategy[bytes]
     """Bytes to send to a method."""
     if method.input_type.full_name == empty_pb2.Empty.DESCRIPTOR.full_name:
         return st.one_of(st.just(b""), st.just(b""), st.binary(max_size=20))
+    if "Delete" in method.name and known.doomed is not None:
+        known = known.doomed
     sensible = scenes(known, method.name).flatmap(
         lambda scene: message(method.input_type, method.name, known, scene, "")
     )

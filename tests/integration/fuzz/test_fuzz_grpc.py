@@ -30,32 +30,40 @@ SEED = """
 INSERT INTO categories (id, name, slug, level) SELECT n, 'Category ' || n, 'category-' || n, 0 FROM generate_series(1, 5) n;
 INSERT INTO storefronts (id, user_id, slug, name) SELECT n, 100 + n, 'shop-' || n, 'Shop ' || n FROM generate_series(1, 3) n;
 INSERT INTO listings (id, user_id, title, slug, price, category_id, status, quantity)
-  SELECT n, 1 + n % 50, 'Велосипед ' || n, 'bike-' || n, 100, 1 + n % 5, 'draft', 5 FROM generate_series(1, 3000) n;
-INSERT INTO listing_images (id, listing_id, url) SELECT n, n, 'https://img.example/' || n FROM generate_series(1, 3000) n;
+  SELECT n, 1 + n % 50, 'Велосипед ' || n, 'bike-' || n, 100, 1 + n % 5, 'draft', 5 FROM generate_series(1, 4000) n;
+INSERT INTO listing_images (id, listing_id, url) SELECT n, n, 'https://img.example/' || n FROM generate_series(1, 4000) n;
 INSERT INTO listings (id, user_id, storefront_id, title, slug, price, category_id, status, quantity, sku, source_type, has_variants)
-  SELECT n, 101 + n % 3, 1 + n % 3, 'Product ' || n, 'product-' || n, 100, 1, 'active', 1000, 'sku-' || n, 'b2c', n > 6000
-  FROM generate_series(5001, 8000) n;
+  SELECT n, 101 + n % 3, 1 + n % 3, 'Product ' || n, 'product-' || n, 100, 1, 'active', 1000, 'sku-' || n, 'b2c', n > 8000
+  FROM generate_series(5001, 11000) n;
 INSERT INTO product_variants (id, product_id, sku, price, stock_quantity)
-  SELECT n, n, 'variant-' || n, 10, 1000 FROM generate_series(6001, 8000) n;
+  SELECT n, n, 'variant-' || n, 10, 1000 FROM generate_series(8001, 11000) n;
 INSERT INTO product_variants (id, product_id, sku, price, stock_quantity)
-  SELECT n + 10000, n, 'second-' || n, 10, 1000 FROM generate_series(6001, 8000) n;
+  SELECT n + 10000, n, 'second-' || n, 10, 1000 FROM generate_series(8001, 11000) n;
 SELECT setval(pg_get_serial_sequence('listings', 'id'), 100000), setval(pg_get_serial_sequence('listing_images', 'id'), 100000),
        setval(pg_get_serial_sequence('product_variants', 'id'), 100000), setval(pg_get_serial_sequence('categories', 'id'), 100),
        setval(pg_get_serial_sequence('storefronts', 'id'), 100);
 """
 
-KNOWN = Known(
-    listings=range(1, 3001),
-    products=range(5001, 6001),
-    variant_products=[(number, number) for number in range(6001, 8001)],
-    images=[(number, number) for number in range(1, 3001)],
-    categories=range(1, 6),
-    storefronts=(1, 2, 3),
-    storefront_slugs=("shop-1", "shop-2", "shop-3"),
-    owners={number: 1 + number % 50 for number in range(1, 3001)},
-    shops={number: 1 + number % 3 for number in range(5001, 8001)},
-    skus=[f"sku-{number}" for number in range(5001, 5500)],
-)
+
+def known(listings: range, products: range, variant_products: range, doomed: Known | None = None) -> Known:
+    return Known(
+        listings=listings,
+        products=products,
+        variant_products=[(number, number) for number in variant_products],
+        images=[(number, number) for number in listings],
+        categories=range(1, 6),
+        storefronts=(1, 2, 3),
+        storefront_slugs=("shop-1", "shop-2", "shop-3"),
+        owners={number: 1 + number % 50 for number in listings},
+        shops={number: 1 + number % 3 for number in (*products, *variant_products)},
+        skus=[f"sku-{number}" for number in range(5001, 5500)],
+        doomed=doomed,
+    )
+
+
+# Deletions have things of their own, as many as there are turns: nobody else then looks for what is gone.
+DOOMED = known(range(2001, 4001), range(6001, 8001), range(9001, 11001))
+KNOWN = known(range(1, 2001), range(5001, 6001), range(8001, 9001), DOOMED)
 
 
 @pytest.fixture(scope="module")
