@@ -137,7 +137,20 @@ alerts-test: $(READY) ## Test rules, routes and the stack by their own programs 
 migrations-lint: $(READY) ## Look for migrations that would lock tables or break writers
 	@$(BIN)/squawk migrations/*.up.sql
 
+.PHONY: security
+security: $(READY) ## Look for unsafe calls, secrets in files and a careless Dockerfile
+	@$(BIN)/python tools/security.py
+
+.PHONY: audit
+audit: $(READY) ## Ask osv.dev for known vulnerabilities of what uv.lock pins (needs the internet)
+	@$(BIN)/uv audit --frozen
+
 ##@ Generate
+.PHONY: secrets-baseline
+secrets-baseline: $(READY) ## List anew what looks like a secret and is an example; look at the change before you commit it
+	@git ls-files -z | grep -zvE '(uv\.lock|package-lock\.json|go\.sum|\.secrets\.baseline)$$' | \
+		xargs -0 $(BIN)/detect-secrets scan > .secrets.baseline.new && mv .secrets.baseline.new .secrets.baseline
+
 .PHONY: docs
 docs: $(READY) ## Write the reference pages that are made from code
 	@$(BIN)/python tools/reference.py generate
