@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ from listings.migrate.files import load as load_migrations
 from listings.runtime import watched
 from listings.search.postgres import PostgresSearch
 from listings.tracing import open_tracer
+from listings.transport.grpc.admin import AdminGrpcServer
 from listings.transport.grpc.bulk import ProductBulkHandlers
 from listings.transport.grpc.categories import CategoryHandlers
 from listings.transport.grpc.favorites import FavoriteHandlers
@@ -56,11 +57,12 @@ from listings.transport.guard import Guard
 from listings.transport.identity import TokenVerifier
 from listings.transport.limits import Limiter
 from listings.transport.policy import POLICIES, LimitBy
-from listings.transport.rest.application import rest_application
+from listings.transport.rest.application import admin_application, rest_application
 from listings.transport.rest.route import Edge
 from listings.transport.rest.server import HttpServer
 from listings.transport.rest.service import RestService
 from listings.transport.table import method_table
+from listings.transport.tls import Tls
 from listings.usecases.categories import Categories
 from listings.usecases.expiry import ExpirySweeper, QueuePurge, every
 from listings.usecases.favorites import Favorites
@@ -117,6 +119,8 @@ class App:
     use_cases: UseCases
     grpc: GrpcServer
     http: HttpServer
+    admin_grpc: AdminGrpcServer | None
+    admin_http: HttpServer | None
     stopping: asyncio.Event
 
     @property
@@ -239,12 +243,15 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             ]
         )
         errors = RecentErrors(metrics.errors)
+        tls = Tls.of(settings.tls)
         grpc = GrpcServer(
             settings.server,
             settings.timeouts,
             methods,
             metrics.calls,
             guard,
+            settings.admin,
+            credentials=tls.grpc_credentials() if tls is not None else None,
             tracer=tracer,
             unforeseen=errors.of("grpc"),
         )
@@ -257,28 +264,34 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             search=lambda: index.notice,
             metrics=metrics.dependencies,
         )
-        rest = rest_application(
-            settings,
-            RestService(
-                categories=use_cases.categories,
-                favorites=use_cases.favorites,
-                images=use_cases.images,
-                listings=use_cases.listings,
-                search=use_cases.search,
-                storefronts=use_cases.storefronts,
-                health=health,
-                registry=metrics.registry,
-            ),
-            Edge(
-                rest_guard,
-                settings.timeouts,
-                settings.server.max_message_bytes,
-                tracer=tracer,
-                unforeseen=errors.of("rest"),
-            ),
-            metrics.http,
+        service = RestService(
+            categories=use_cases.categories,
+            favorites=use_cases.favorites,
+            images=use_cases.images,
+            listings=use_cases.listings,
+            search=use_cases.search,
+            storefronts=use_cases.storefronts,
+            health=health,
+            registry=metrics.registry if settings.admin.metrics else None,
         )
-        http = HttpServer(settings.server, rest)
+        edge = Edge(
+            rest_guard,
+            settings.timeouts,
+            settings.server.max_message_bytes,
+            tracer=tracer,
+            unforeseen=errors.of("rest"),
+        )
+        admin_grpc = await _admin_grpc(stack, settings)
+        admin_http = await _admin_http(stack, settings, service, edge, metrics)
+        shown = service if admin_http is None else replace(service, registry=None)
+        http = HttpServer(
+            settings.server,
+            rest_application(settings, shown, edge, metrics.http),
+            host=settings.server.http_host,
+            port=settings.server.http_port,
+            named="LISTINGS_HTTP_PORT",
+            tls=tls.http_context() if tls is not None else None,
+        )
         stack.push_async_callback(_drain, grpc, http)
         await grpc.start()
         await http.start()
@@ -287,12 +300,41 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         watching = health.watch_database(lambda serving: grpc.report_health(serving=serving))
         async with _background(watching):
             log.info("serving", grpc_port=grpc.port, http_port=http.port)
-            yield App(settings, metrics, connections, use_cases, grpc, http, stopping)
+            yield App(settings, metrics, connections, use_cases, grpc, http, admin_grpc, admin_http, stopping)
 
         # Readiness goes first: balancers must stop sending before calls are refused.
         stopping.set()
         await grpc.report_health(serving=False)
         await asyncio.sleep(settings.server.drain_delay_seconds)
+
+
+async def _admin_grpc(stack: AsyncExitStack, settings: Settings) -> AdminGrpcServer | None:
+    """Reflection and channelz on a port of their own; closed after the edges, which it shows."""
+    if settings.admin.grpc_port is None:
+        return None
+    server = AdminGrpcServer(settings.admin, reflects=settings.server.reflection)
+    stack.push_async_callback(server.close)
+    await server.start()
+    return server
+
+
+async def _admin_http(
+    stack: AsyncExitStack, settings: Settings, service: RestService, edge: Edge, metrics: Metrics
+) -> HttpServer | None:
+    """Metrics and health on a port of their own; there until the edges have drained."""
+    admin = settings.admin
+    if admin.http_port is None:
+        return None
+    server = HttpServer(
+        settings.server,
+        admin_application(settings, service, edge, metrics.http),
+        host=admin.host,
+        port=admin.http_port,
+        named="LISTINGS_ADMIN_HTTP_PORT",
+    )
+    stack.push_async_callback(server.drain)
+    await server.start()
+    return server
 
 
 async def _drain(grpc: GrpcServer, http: HttpServer) -> None:

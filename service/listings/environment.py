@@ -31,6 +31,8 @@ OLD_PREFIX: Final = "SVETULISTINGS_"
 
 _PREFIX_OF_GROUP: Final = {
     "server": "",
+    "admin": "ADMIN_",
+    "tls": "TLS_",
     "database": "DB_",
     "redis": "REDIS_",
     "cache": "CACHE_",
@@ -61,8 +63,8 @@ _OLD_VALUES: Final = {
 
 # Old names that mean nothing here, and why: whoever set one must not believe it works.
 MEANINGLESS: Final = {
-    "METRICS_HOST": "metrics are served on the HTTP port",
-    "METRICS_PORT": "metrics are served on the HTTP port",
+    "METRICS_HOST": f"metrics are served on the HTTP port, or on {PREFIX}ADMIN_HTTP_PORT",
+    "METRICS_PORT": f"metrics are served on the HTTP port, or on {PREFIX}ADMIN_HTTP_PORT",
     "DB_MAX_IDLE_CONNS": "sessions are held, none is closed for being idle",
     "DB_CONN_MAX_LIFETIME": "sessions are held as long as they work",
     "DB_CONN_MAX_IDLE_TIME": "sessions are held, none is closed for being idle",

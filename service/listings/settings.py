@@ -88,6 +88,55 @@ class ServerSettings(Group):
     )
 
 
+class AdminSettings(Group):
+    """What operators alone look at. On ports of its own it is out of callers' reach; those speak no TLS."""
+
+    host: str = Field("127.0.0.1", description="Address of the ports below.", examples=["10.0.0.7"])
+    http_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Serve metrics here, and no longer on the HTTP port; health on both.",
+        examples=["8087"],
+    )
+    grpc_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Serve reflection and channelz here, and no longer on the gRPC port; health on both.",
+        examples=["50054"],
+    )
+    metrics: bool = Field(default=True, description="Serve metrics at all.")
+    channelz: bool = Field(
+        default=False, description="Serve channelz, which shows every connection: address and counts."
+    )
+
+
+class TlsSettings(Group):
+    """TLS, as soon as a certificate is named. The files may be replaced at any time."""
+
+    cert_path: Path | None = Field(
+        None, description="PEM file: the certificate, then its chain.", examples=["tls/tls.crt"]
+    )
+    key_path: Path | None = Field(
+        None, description="PEM file of its private key, not encrypted.", examples=["tls/tls.key"]
+    )
+    client_ca_path: Path | None = Field(
+        None, description="PEM file of who signs clients' certificates.", examples=["tls/ca.crt"]
+    )
+    client_certificates: Literal["none", "optional", "required"] = Field(
+        "none",
+        description="required: nobody connects without one; optional: one that HTTP is shown must be good (gRPC "
+        "does not ask).",
+    )
+    edges: Literal["both", "grpc", "http"] = Field(
+        "both", description="Which ports speak TLS; the other one stays plain, behind a proxy say."
+    )
+    reload_seconds: Seconds = Field(
+        10.0, gt=0, le=3600, description="How long a replaced file may stay unnoticed by new connections."
+    )
+
+
 class DatabaseSettings(Group):
     """PostgreSQL 14 or later. `url` wins over the split fields."""
 
@@ -244,6 +293,9 @@ class AuthSettings(Group):
     )
     audience: str | None = Field(None, description="Required `aud`, when set.", examples=["listings"])
     admin_role: str = Field("admin", description="Role whose bearer may act for others.")
+    reload_seconds: Seconds = Field(
+        10.0, gt=0, le=3600, description="How long a replaced key file may stay unnoticed."
+    )
 
 
 class CorsSettings(Group):
@@ -310,6 +362,8 @@ class Settings(Group):
 
     environment: str = Field("development", description="Name of the environment, for logs and /health.")
     server: ServerSettings = Field(default_factory=ServerSettings)
+    admin: AdminSettings = Field(default_factory=AdminSettings)
+    tls: TlsSettings = Field(default_factory=TlsSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
     cache: CacheSettings = Field(default_factory=CacheSettings)

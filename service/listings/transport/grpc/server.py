@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
+from listings.transport.grpc.admin import add_admin_services
 from listings.transport.grpc.leaving import Leaving
 from listings.transport.grpc.pipeline import bind
 from listings.transport.policy import SERVICE
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from listings.metrics import CallMetrics
-    from listings.settings import ServerSettings, TimeoutSettings
+    from listings.settings import AdminSettings, ServerSettings, TimeoutSettings
     from listings.transport.grpc.pipeline import Unforeseen
     from listings.transport.guard import Guard
     from listings.transport.table import Method
@@ -37,11 +37,15 @@ class GrpcServer:
         methods: Mapping[str, Method],
         metrics: CallMetrics,
         guard: Guard,
+        admin: AdminSettings,
         *,
+        credentials: grpc.ServerCredentials | None = None,
         tracer: Tracer | None = None,
         unforeseen: Unforeseen | None = None,
     ) -> None:
+        """Without `credentials` the port speaks no TLS."""
         self._settings = settings
+        self._credentials = credentials
         self._metrics = metrics
         self._leaving = Leaving()
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # missing in its stubs
@@ -50,6 +54,7 @@ class GrpcServer:
                 ("grpc.so_reuseport", 0),  # two servers sharing a port by accident would share its calls
                 ("grpc.max_receive_message_length", settings.max_message_bytes),
                 ("grpc.max_send_message_length", -1),
+                ("grpc.enable_channelz", int(admin.channelz)),
                 *_ageing(settings),
             ],
             maximum_concurrent_rpcs=settings.max_concurrent_calls,
@@ -70,14 +75,17 @@ class GrpcServer:
             handlers[name] = grpc.unary_unary_rpc_method_handler(serve)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        if settings.reflection:
-            names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, self._server)
+        if admin.grpc_port is None:
+            add_admin_services(self._server, reflects=settings.reflection, channelz=admin.channelz)
         self.port = 0
 
     async def start(self) -> None:
         """Listen. Raises RuntimeError from grpcio when the port is taken."""
-        self.port = self._server.add_insecure_port(f"{self._settings.grpc_host}:{self._settings.grpc_port}")
+        address = f"{self._settings.grpc_host}:{self._settings.grpc_port}"
+        if self._credentials is None:
+            self.port = self._server.add_insecure_port(address)
+        else:
+            self.port = self._server.add_secure_port(address, self._credentials)
         await self._server.start()
 
     async def report_health(self, *, serving: bool) -> None:

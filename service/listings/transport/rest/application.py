@@ -49,6 +49,17 @@ def rest_application(settings: Settings, service: RestService, edge: Edge, metri
             expose_headers=["X-Request-Id", "Retry-After"],
             max_age=600,
         )
+    return _with_pipeline(inner, settings, service, edge, metrics)
+
+
+def admin_application(settings: Settings, service: RestService, edge: Edge, metrics: HttpMetrics) -> ASGIApp:
+    """Health and metrics alone, for a port that only operators reach."""
+    return _with_pipeline(_admin_routes(), settings, service, edge, metrics)
+
+
+def _with_pipeline(
+    inner: ASGIApp, settings: Settings, service: RestService, edge: Edge, metrics: HttpMetrics
+) -> ASGIApp:
     return Pipeline(
         inner,
         metrics,
@@ -56,6 +67,14 @@ def rest_application(settings: Settings, service: RestService, edge: Edge, metri
         is_stopping=lambda: service.health.is_stopping,
         scope={EDGE: edge, **service.scope()},
     )
+
+
+@cache
+def _admin_routes() -> FastAPI:
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.include_router(operations.router)
+    app.add_exception_handler(HTTPException, _no_route)
+    return app
 
 
 @cache

@@ -15,6 +15,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 import listings
@@ -91,10 +92,15 @@ async def show_redis(service: ServiceOf) -> JSONResponse:
     "/metrics",
     name="metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        404: {"description": "Metrics are served on another port, or not at all."},
+    },
 )
 async def show_metrics(service: ServiceOf, request: Request) -> Response:
     """Show every metric as Prometheus text, or as OpenMetrics when `Accept` asks for it."""
+    if service.registry is None:
+        raise HTTPException(404, "metrics are not served on this port")
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     # In a thread: thousands of series take milliseconds that calls in flight should not wait for.
     text = await asyncio.to_thread(_encoded, encode, service.registry)

@@ -19,6 +19,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from listings.transport.rest.pipeline import LARGEST_HEAD_BYTES
 
 if TYPE_CHECKING:
+    import ssl
+
     from starlette.types import ASGIApp
 
     from listings.settings import ServerSettings
@@ -70,10 +72,20 @@ class BoundedProtocol(H11Protocol):
 
 
 class HttpServer:
-    """REST, health and metrics on one port."""
+    """One port: REST, health and metrics, or what operators look at."""
 
-    def __init__(self, settings: ServerSettings, app: ASGIApp) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: ServerSettings,
+        app: ASGIApp,
+        *,
+        host: str,
+        port: int,
+        named: str,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`named` is the setting of the port, for whoever finds it taken; without `tls` HTTP is plain."""
+        self._place = host, port, named
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -90,6 +102,7 @@ class HttpServer:
                 timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
                 h11_max_incomplete_event_size=2 * LARGEST_HEAD_BYTES,  # the pipeline refuses in words before
                 backlog=BACKLOG,
+                ssl_context_factory=None if tls is None else lambda _config, _default: tls,
             )
         )
         self._socket: socket.socket | None = None
@@ -98,7 +111,7 @@ class HttpServer:
 
     async def start(self) -> None:
         """Listen. Raises RuntimeError when the address cannot be had."""
-        self._socket = _listening(self._settings.http_host, self._settings.http_port)
+        self._socket = _listening(*self._place)
         self.port = self._socket.getsockname()[1]
         server = self._server
         server.config.load()
@@ -123,7 +136,7 @@ class HttpServer:
         self._ticking = None
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listening(host: str, port: int, named: str) -> socket.socket:
     """A socket of ours, so that a taken port is an error here and not uvicorn's exit of the process."""
     family: Any = socket.AF_INET6 if ":" in host else socket.AF_INET
     found = socket.socket(family, socket.SOCK_STREAM)
@@ -135,6 +148,6 @@ def _listening(host: str, port: int) -> socket.socket:
         found.close()
         raise RuntimeError(
             f"cannot listen on {host}:{port} for HTTP ({error.strerror}): "
-            "choose another LISTINGS_HTTP_PORT or stop what uses it"
+            f"choose another {named} or stop what uses it"
         ) from error
     return found

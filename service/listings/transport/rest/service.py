@@ -34,7 +34,8 @@ class RestService:
     search: Search
     storefronts: Storefronts
     health: Health
-    registry: CollectorRegistry
+    registry: CollectorRegistry | None
+    """Whose metrics to show; None: not on this port."""
 
     def scope(self) -> Mapping[str, object]:
         """What a request's scope must hold for `ServiceOf` to find this service."""
