@@ -33,6 +33,7 @@ from listings.db.stock import StockRows
 from listings.db.storefronts import StorefrontRows
 from listings.db.variants import VariantRows
 from listings.health import Health, RecentErrors
+from listings.limiting import open_limiter
 from listings.metrics import Metrics
 from listings.migrate.files import load as load_migrations
 from listings.runtime import watched
@@ -55,7 +56,6 @@ from listings.transport.grpc.storefronts import StorefrontHandlers
 from listings.transport.grpc.variants import VariantHandlers
 from listings.transport.guard import Guard
 from listings.transport.identity import TokenVerifier
-from listings.transport.limits import Limiter
 from listings.transport.policy import POLICIES, LimitBy
 from listings.transport.rest.application import admin_application, rest_application
 from listings.transport.rest.route import Edge
@@ -222,7 +222,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
 
         auth = settings.auth
         verifier = TokenVerifier(auth) if auth.enabled or auth.rest_writes else None
-        limiter = Limiter(settings.rate_limit, metrics.rate_limit) if settings.rate_limit.enabled else None
+        limiter = await stack.enter_async_context(open_limiter(settings, metrics.rate_limit))
         guard = Guard(verifier if auth.enabled else None, limiter)
         rest_guard = Guard(verifier, limiter, private_only=not auth.enabled)
         methods = method_table(

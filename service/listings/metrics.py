@@ -1,6 +1,7 @@
-"""Every metric of the service: name, help, labels and buckets in one place, here and in `state_metrics.py`.
+"""Every metric of the service: name, help, labels and buckets in one place, here and in two modules beside.
 
-Nobody else creates a metric. This module holds what happened, the other one how things stand. Each group of families is a small class whose methods say what happened,
+Nobody else creates a metric. This module holds what happened, `limit_metrics.py` what the rate limiter did,
+`state_metrics.py` how things stand. Each group of families is a small class whose methods say what happened,
 so that callers do not know names and labels; documented label sets exist at zero from the start, or a
 rule could not tell "none yet" from "not exported". One registry per application, none global.
 """
@@ -20,6 +21,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 import listings
+from listings.limit_metrics import RateLimitMetrics
 from listings.state_metrics import (
     BusMetrics,
     DependencyMetrics,
@@ -356,40 +358,6 @@ class CacheMetrics(Collector):
         yield GaugeMetricFamily("listings_cache_entries", "Answers kept.", self._entries)
         yield GaugeMetricFamily("listings_cache_bytes", "Bytes kept.", self._bytes)
         yield GaugeMetricFamily("listings_cache_max_bytes", "Bytes that may be kept.", self.max_bytes)
-
-
-class RateLimitMetrics:
-    """Decisions of the rate limiter."""
-
-    def __init__(self, registry: CollectorRegistry, limited: Iterable[tuple[str, str]] = ()) -> None:
-        """`limited`: full method names, and by what their callers are told apart."""
-        labels = ["method", "identifier_type"]
-        self._hits = Counter(
-            "listings_rate_limit_hits", "Calls the limiter judged.", labels, registry=registry
-        )
-        self._allowed = Counter(
-            "listings_rate_limit_allowed", "Calls let through.", labels, registry=registry
-        )
-        self._rejected = Counter("listings_rate_limit_rejected", "Calls refused.", labels, registry=registry)
-        self._children: dict[tuple[str, str], tuple[Counter, Counter, Counter]] = {}
-        for method, identifier_type in limited:
-            self._of(method, identifier_type)
-
-    def judged(self, method: str, identifier_type: str, *, allowed: bool) -> None:
-        """The limiter let a call through, or refused it."""
-        hits, passed, refused = self._of(method, identifier_type)
-        hits.inc()
-        (passed if allowed else refused).inc()
-
-    def _of(self, method: str, identifier_type: str) -> tuple[Counter, Counter, Counter]:
-        children = self._children.get((method, identifier_type))
-        if children is None:
-            children = self._children[method, identifier_type] = (
-                self._hits.labels(method, identifier_type),
-                self._allowed.labels(method, identifier_type),
-                self._rejected.labels(method, identifier_type),
-            )
-        return children
 
 
 class CatalogMetrics:

@@ -239,7 +239,7 @@ class CacheSettings(Group):
 
 
 class RateLimitSettings(Group):
-    """Token buckets: n calls at once, refilled at n/60 per second."""
+    """Token buckets: n calls at once, refilled at n/60 per second; shared by all processes where there is Redis."""
 
     enabled: bool = Field(default=True, description="Limit at all.")
     preset: Literal["compatible", "strict"] = Field(
@@ -252,6 +252,19 @@ class RateLimitSettings(Group):
     )
     unlimited_networks: Names = Field(
         default_factory=lambda: ["127.0.0.0/8", "::1/128"], description="Networks of services, never limited."
+    )
+    redis_wait_seconds: Seconds = Field(
+        0.02,
+        ge=0.001,
+        le=5,
+        description="Longest wait for Redis' judgement; then each process judges alone until Redis answers again.",
+    )
+    lease_percent: int = Field(
+        0,
+        ge=0,
+        le=20,
+        description="Share of a limit that a process takes from Redis at a time, so that most calls need not ask; "
+        "each process may let so much more through. 0: every call asks.",
     )
 
     @field_validator("trusted_proxies", "unlimited_networks")

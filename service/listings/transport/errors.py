@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import grpc
@@ -69,7 +70,8 @@ def _details(error: errors.ListingsError, request_id: str) -> Iterator[Message]:
         )
     if error.retry_after_seconds is not None:
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromMilliseconds(round(error.retry_after_seconds * 1000))
+        # Never too early; REST's Retry-After is the same time in whole seconds.
+        retry.retry_delay.FromMilliseconds(math.ceil(error.retry_after_seconds * 1000))
         yield retry
     yield error_details_pb2.RequestInfo(request_id=request_id)
 

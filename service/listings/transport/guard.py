@@ -8,7 +8,7 @@ from listings.transport.identity import token_missing
 from listings.transport.policy import Access
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from listings.transport.call import Call
     from listings.transport.identity import TokenVerifier
@@ -30,7 +30,7 @@ class Guard:
         self._limiter = limiter
         self._private_only = private_only
 
-    def admission(self, policy: Policy) -> Callable[[Call, Policy], None] | None:
+    def admission(self, policy: Policy) -> Callable[[Call, Policy], Awaitable[None] | None] | None:
         """What to ask before each call of a method: `admit`, or less where less is configured, or nothing.
 
         Decided once, so that a cached answer does not pay for what is switched off.
@@ -43,17 +43,17 @@ class Guard:
             return self.admit
         return self._limiter.admit if self._limiter is not None and limits else None
 
-    def admit(self, call: Call, policy: Policy) -> None:
+    def admit(self, call: Call, policy: Policy) -> Awaitable[None] | None:
         """Raise Unauthenticated or ResourceExhausted, or let the call pass with its identity set.
 
+        What is returned must be awaited; it may raise ResourceExhausted still.
         A public method with a bad token is refused too: a client that sends one wants to know.
         """
         if self._verifier is not None:
             private = policy.access is Access.USER
             if private or not self._private_only:
                 self.identify(call, required=private)
-        if self._limiter is not None:
-            self._limiter.admit(call, policy)
+        return self._limiter.admit(call, policy) if self._limiter is not None else None
 
     def identify(self, call: Call, *, required: bool) -> None:
         """Set the call's verified identity; raises Unauthenticated when it is required and absent."""

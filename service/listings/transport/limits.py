@@ -1,27 +1,42 @@
-"""Token buckets in process: capacity n, refilled at n per minute (so at most 2n in any one minute)."""
+"""Who may call how often: token buckets by method and caller, in this process or shared through Redis."""
 
 from __future__ import annotations
 
 import ipaddress
-import time
-from collections import OrderedDict
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from listings.domain.errors import ResourceExhausted
+from listings.domain.token_bucket import per_minute
 from listings.transport.call import ip_of
-from listings.transport.policy import STRICT_LIMIT, LimitBy
+from listings.transport.policy import POLICIES, STRICT_LIMIT, LimitBy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Mapping
 
-    from listings.metrics import RateLimitMetrics
+    from listings.domain.token_bucket import Rate
+    from listings.limit_metrics import RateLimitMetrics
     from listings.settings import RateLimitSettings
     from listings.transport.call import Call
-    from listings.transport.policy import Policy
+    from listings.transport.policy import Policy, RateLimit
 
-# Buckets kept per process: an idle one is full again after a minute, so the oldest may be forgotten.
-_MOST_BUCKETS: Final = 100_000
+# One subscriber of IPv6 has this whole network to call from.
+_SUBSCRIBER_BITS: Final = 64
+_MICROSECONDS: Final = 1_000_000
+
+
+class Buckets(Protocol):
+    """Where tokens are taken."""
+
+    def take(self, key: str, rate: Rate) -> int | Awaitable[int]:
+        """Take a token: 0, or the microseconds until there is one; at once where it can."""
+
+
+def limits_of(preset: str, changes: Mapping[str, RateLimit | None] | None = None) -> dict[str, RateLimit]:
+    """The limits by method: those of a preset, where `changes` says nothing else (None: not limited)."""
+    others = STRICT_LIMIT if preset == "strict" else None
+    limits = {method: policy.limit or others for method, policy in POLICIES.items()} | dict(changes or {})
+    return {method: limit for method, limit in limits.items() if limit is not None}
 
 
 class Limiter:
@@ -31,45 +46,68 @@ class Limiter:
         self,
         settings: RateLimitSettings,
         metrics: RateLimitMetrics,
+        buckets: Buckets,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        changeable: bool = False,
     ) -> None:
-        self._strict = settings.preset == "strict"
+        """`changeable`: limits may come and go while calls are served."""
         self._metrics = metrics
-        self._clock = clock
-        self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+        self._buckets = buckets
+        self._changeable = changeable
         self._trusted = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
         self._free = [ipaddress.ip_network(text) for text in settings.unlimited_networks]
         self._in_trusted = lru_cache(maxsize=4096)(lambda ip: self._inside(ip, self._trusted))
         self._in_free = lru_cache(maxsize=4096)(lambda ip: self._inside(ip, self._free))
+        self.set(limits_of(settings.preset))
+
+    def set(self, limits: dict[str, RateLimit]) -> None:
+        """Hold these limits from the next call on.
+
+        A bucket keeps its share of tokens: who had used half of the old limit has half of the new one left.
+        """
+        self._limits = limits
+        self._metrics.limits_are(
+            {POLICIES[method].path: limit.per_minute for method, limit in limits.items()}
+        )
 
     def limits(self, policy: Policy) -> bool:
-        """Whether calls of this method are counted at all."""
-        return self._strict or policy.limit is not None
+        """Whether calls of this method are counted at all, or may be once limits change."""
+        return self._changeable or policy.method in self._limits
 
-    def admit(self, call: Call, policy: Policy) -> None:
-        """Take one token of the caller's bucket; raises ResourceExhausted with the time to wait."""
-        limit = policy.limit
+    def admit(self, call: Call, policy: Policy) -> Awaitable[None] | None:
+        """Take one token of the caller's bucket; raises ResourceExhausted with the time to wait.
+
+        Where another process must be asked, what is returned raises instead, when awaited.
+        """
+        limit = self._limits.get(policy.method)
         if limit is None:
-            if not self._strict:
-                return
-            limit = STRICT_LIMIT
+            return None
         ip = self.client_ip(call) if self._trusted else call.peer_ip
         if self._in_free(ip):
-            return
-        kind, identifier = "ip", ip
-        if limit.by is LimitBy.USER:
-            user = self._user(call)
-            if user:
-                kind, identifier = "user_id", user
-        wait = self._take((policy.method, identifier), limit.per_minute)
-        self._metrics.judged(policy.path, kind, allowed=wait is None)
-        if wait is not None:
+            return None
+        user = self._user(call) if limit.by is LimitBy.USER else ""
+        kind = LimitBy.USER if user else LimitBy.IP
+        # No address begins with a u.
+        identifier = f"u{user}" if user else _subscriber(ip)
+        wait = self._buckets.take(f"{policy.method}:{identifier}", per_minute(limit.per_minute))
+        if not isinstance(wait, int):
+            return self._judged_later(wait, policy, limit, kind)
+        self._judged(wait, policy, limit, kind)
+        return None
+
+    async def _judged_later(
+        self, wait: Awaitable[int], policy: Policy, limit: RateLimit, kind: LimitBy
+    ) -> None:
+        self._judged(await wait, policy, limit, kind)
+
+    def _judged(self, wait: int, policy: Policy, limit: RateLimit, kind: LimitBy) -> None:
+        self._metrics.judged(policy.path, kind.value, allowed=not wait)
+        if wait:
             raise ResourceExhausted(
                 f"rate limit exceeded: maximum {limit.per_minute} requests per 1m0s",
                 reason="RATE_LIMIT_EXCEEDED",
-                metadata={"limit": str(limit.per_minute), "identifier_type": kind},
-                retry_after_seconds=wait,
+                metadata={"limit": str(limit.per_minute), "identifier_type": kind.value},
+                retry_after_seconds=wait / _MICROSECONDS,
             )
 
     def client_ip(self, call: Call) -> str:
@@ -93,18 +131,6 @@ class Limiter:
             return ""
         return call.headers.get("user-id", "")[:64]
 
-    def _take(self, key: tuple[str, str], per_minute: int) -> float | None:
-        now = self._clock()
-        tokens, at = self._buckets.pop(key, (float(per_minute), now))
-        tokens = min(float(per_minute), tokens + (now - at) * per_minute / 60)
-        if tokens >= 1:
-            self._buckets[key] = (tokens - 1, now)
-            if len(self._buckets) > _MOST_BUCKETS:
-                self._buckets.popitem(last=False)
-            return None
-        self._buckets[key] = (tokens, now)
-        return (1 - tokens) * 60 / per_minute
-
     @staticmethod
     def _inside(ip: str, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
         try:
@@ -112,3 +138,11 @@ class Limiter:
         except ValueError:
             return False
         return any(address in network for network in networks)
+
+
+@lru_cache(maxsize=4096)
+def _subscriber(ip: str) -> str:
+    """Who is behind an address: of IPv6, its network."""
+    if ":" not in ip:
+        return ip
+    return str(ipaddress.ip_network((ip, _SUBSCRIBER_BITS), strict=False).network_address)

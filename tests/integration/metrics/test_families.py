@@ -131,7 +131,7 @@ async def refused(call: Awaitable[object]) -> grpc.StatusCode:
 BAD_DAY = {
     "database": {"pool_size": 3, "acquire_timeout_seconds": 0.2, "slow_statement_seconds": 0.0001},
     "cache": {"max_bytes": 3000},
-    "rate_limit": {"unlimited_networks": []},
+    "rate_limit": {"unlimited_networks": [], "lease_percent": 10, "redis_wait_seconds": 5},
     "maintenance": {
         "expiry_interval_seconds": 0.5,
         "queue_purge_interval_seconds": 0.5,
@@ -248,7 +248,10 @@ async def test_every_family_is_moved_by_real_code(start_service, redis_process):
         await spoil(service, page, shop, listing_id)
         server.crash()
         await page.http.get("/health")
-        await page.until("listings_cache_errors_total", "listings_errors_total")
+        await service.stub.ListListings(pb.ListListingsRequest(limit=1))
+        await page.until(
+            "listings_rate_limit_redis_errors_total", "listings_cache_errors_total", "listings_errors_total"
+        )
 
         assert page.series < MOST_SERIES_EVER
         still = {name for name in page.types if name not in page.alive} - set(STILL)

@@ -6,26 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from listings.cache.local_buckets import LocalBuckets
 from listings.domain.errors import ResourceExhausted
 from listings.metrics import Metrics
 from listings.settings import RateLimitSettings
 from listings.transport.call import Call, Identity, ip_of_peer
 from listings.transport.limits import Limiter
-from listings.transport.policy import POLICIES
+from listings.transport.policy import POLICIES, LimitBy, RateLimit
 
 GET, CREATE, LIST_IMAGES = POLICIES["GetListing"], POLICIES["CreateListing"], POLICIES["GetListingImages"]
 
 
 class Clock:
+    """Told in seconds, read in microseconds."""
+
     now = 0.0
 
-    def __call__(self) -> float:
-        return self.now
+    def __call__(self) -> int:
+        return round(self.now * 1_000_000)
 
 
 def limiter(clock: Clock | None = None, **settings: object) -> Limiter:
     given_settings = RateLimitSettings.model_validate(settings)
-    return Limiter(given_settings, Metrics().rate_limit, clock=clock or Clock())
+    metrics = Metrics().rate_limit
+    return Limiter(given_settings, metrics, LocalBuckets(metrics.buckets, clock=clock or Clock()))
 
 
 def admitted(judge: Limiter, call: Call, policy: object, tries: int) -> int:
@@ -64,6 +68,53 @@ def test_no_minute_admits_more_than_twice_the_limit(pauses):
         admissions += [clock.now] * admitted(judge, call, CREATE, 20)
     for start in admissions:
         assert sum(1 for at in admissions if start <= at < start + 60) <= 100
+
+
+@pytest.mark.parametrize("method", [method for method, policy in POLICIES.items() if policy.limit])
+def test_whoever_waits_as_long_as_he_was_told_is_admitted_and_no_sooner(method):
+    clock = Clock()
+    judge = limiter(clock)
+    call = Call(method, peer_ip="10.0.0.1")
+    admitted(judge, call, POLICIES[method], POLICIES[method].limit.per_minute)
+    with pytest.raises(ResourceExhausted) as refused:
+        judge.admit(call, POLICIES[method])
+    clock.now += refused.value.retry_after_seconds - 0.000_001
+    assert admitted(judge, call, POLICIES[method], 1) == 0
+    clock.now += 0.000_001
+    assert admitted(judge, call, POLICIES[method], 2) == 1
+
+
+def test_the_whole_bucket_is_back_after_a_minute():
+    clock = Clock()
+    judge = limiter(clock)
+    call = Call("GetListing", peer_ip="10.0.0.1")
+    assert admitted(judge, call, GET, 300) == 200
+    clock.now += 60
+    assert admitted(judge, call, GET, 300) == 200
+
+
+def test_changed_limits_hold_from_the_next_call_and_leave_callers_their_share():
+    judge = limiter()
+    half_used, new = Call("GetListing", peer_ip="10.0.0.1"), Call("GetListing", peer_ip="10.0.0.2")
+    assert admitted(judge, half_used, GET, 100) == 100
+    judge.set({"GetListing": RateLimit(50, LimitBy.IP)})
+    assert admitted(judge, half_used, GET, 100) == 25
+    assert admitted(judge, new, GET, 100) == 50
+    judge.set({})
+    assert admitted(judge, new, GET, 500) == 500
+
+
+def test_one_subscriber_of_ipv6_has_one_bucket():
+    judge = limiter()
+    near = sum(admitted(judge, Call("GetListing", peer_ip=f"2001:db8::{n:x}"), GET, 1) for n in range(250))
+    assert near == 200
+    assert admitted(judge, Call("GetListing", peer_ip="2001:db8:0:1::1"), GET, 250) == 200
+
+
+def test_a_user_cannot_take_from_the_bucket_of_an_address():
+    judge = limiter()
+    assert admitted(judge, Call("CreateListing", {"user-id": "10.0.0.1"}, "10.0.0.2"), CREATE, 60) == 50
+    assert admitted(judge, Call("CreateListing", {}, "10.0.0.1"), CREATE, 60) == 50
 
 
 def test_callers_behind_different_addresses_do_not_share():

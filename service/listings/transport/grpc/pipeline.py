@@ -114,7 +114,9 @@ def bind(
         call = GrpcCall(name, context)
         try:
             if admit is not None:
-                admit(call, policy)
+                admitted = admit(call, policy)
+                if admitted is not None:
+                    await admitted
             answer = handle(request, call)
             if type(answer) is not bytes:
                 answer = await _within_deadline(answer, context, timeout_seconds)  # type: ignore[arg-type] # not bytes

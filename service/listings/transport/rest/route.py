@@ -81,7 +81,9 @@ class EdgeRoute(APIRoute):
                 if policy is None:
                     return await answer(request)
                 call.method = policy.method
-                edge.guard.admit(call, policy)
+                admitted = edge.guard.admit(call, policy)
+                if admitted is not None:
+                    await admitted
                 _check_address(request.scope)
                 if has_body:
                     await _receive_body(request, edge.largest_body)

@@ -1,0 +1,56 @@
+"""Wires the rate limiter: where its buckets are. Opened by `app.py`."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+
+from listings.cache.local_buckets import LocalBuckets
+from listings.cache.redis_buckets import RedisBuckets
+from listings.transport.limits import Limiter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from listings.limit_metrics import BucketMetrics, RateLimitMetrics
+    from listings.settings import Settings
+    from listings.transport.limits import Buckets
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def open_limiter(settings: Settings, metrics: RateLimitMetrics) -> AsyncIterator[Limiter | None]:
+    """The limiter for as long as the block lasts; None where limits are switched off."""
+    if not settings.rate_limit.enabled:
+        yield None
+        return
+    async with _buckets(settings, metrics.buckets) as buckets:
+        yield Limiter(settings.rate_limit, metrics, buckets)
+
+
+@asynccontextmanager
+async def _buckets(settings: Settings, metrics: BucketMetrics) -> AsyncIterator[Buckets]:
+    """Buckets that all processes share, where there is a Redis, else those of this process."""
+    address = settings.redis.address()
+    if address is None:
+        log.info(
+            "rate limits are counted in this process",
+            meaning="each process admits the whole limit; LISTINGS_REDIS_URL lets them share it",
+        )
+        yield LocalBuckets(metrics)
+        return
+    limits = settings.rate_limit
+    shared = RedisBuckets(
+        settings.redis,
+        address,
+        metrics,
+        wait_seconds=limits.redis_wait_seconds,
+        lease_percent=limits.lease_percent,
+    )
+    try:
+        yield shared
+    finally:
+        await shared.close()
