@@ -35,6 +35,25 @@ class Fill:
     began: int
 
 
+class _Load:
+    """An answer being made, for as long as somebody waits for it."""
+
+    def __init__(self, fill: Fill, answer: Awaitable[bytes]) -> None:
+        self.fill = fill
+        self._answer = asyncio.ensure_future(answer)
+        self._waiting = 0
+
+    async def wait(self) -> bytes:
+        """The answer; the last caller that is cancelled takes the work along."""
+        self._waiting += 1
+        try:
+            return await asyncio.shield(self._answer)
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._answer.cancel()
+
+
 class EncodedCache:
     """Bytes by (topic, key), bounded in bytes, least recently used first out. Not thread-safe."""
 
@@ -58,7 +77,7 @@ class EncodedCache:
         self._now = 0
         self._invalidated: OrderedDict[Topic, int] = OrderedDict()
         self._forgotten_before = 0
-        self._loading: dict[tuple[Topic, Hashable], tuple[int, asyncio.Future[bytes]]] = {}
+        self._loading: dict[tuple[Topic, Hashable], _Load] = {}
         metrics.max_bytes = max_bytes if enabled else 0
 
     def get(self, topic: Topic, key: Hashable = None) -> bytes | None:
@@ -129,14 +148,13 @@ class EncodedCache:
         fill = self.begin(topic)
         place = (topic, key)
         under_way = self._loading.get(place)
-        if under_way is not None and self.still_true(Fill(topic, under_way[0])):
-            return await asyncio.shield(under_way[1])
-        loading = asyncio.ensure_future(load())
-        self._loading[place] = (fill.began, loading)
+        if under_way is not None and self.still_true(under_way.fill):
+            return await under_way.wait()
+        loading = self._loading[place] = _Load(fill, load())
         try:
-            data = await asyncio.shield(loading)
+            data = await loading.wait()
         finally:
-            if self._loading.get(place, (0, None))[1] is loading:
+            if self._loading.get(place) is loading:
                 del self._loading[place]
         self.put(fill, data, key)
         return data

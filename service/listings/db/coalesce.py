@@ -4,13 +4,16 @@ While `in_flight` queries run, further keys queue; the next query takes them all
 query leaves as soon as two turns of the event loop bring no further key, which for a lone caller are
 microseconds. Under load requests arrive one a turn, and waiting for the quiet makes one statement of
 what would be many. A key asked for after a query was sent is never answered by that query, so a
-caller always reads its own writes.
+caller always reads its own writes. A query whose callers have all given up is cancelled.
 """
 
 from __future__ import annotations
 
 import asyncio
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from listings.shared_work import SharedWork
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
@@ -35,23 +38,26 @@ class CoalescedReads(Generic[K, V]):
         self._load = load
         self._max_batch = max_batch
         self._in_flight = in_flight
-        self._running = 0
+        self._under_way = SharedWork(self._schedule)
         self._queued: dict[K, list[asyncio.Future[V | None]]] = {}
         self._scheduled = False
         self._gathered = 0
         self._quiet_turns = 0
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def get(self, key: K) -> V | None:
         """The value of `key`, or None when `load` does not know it."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[V | None] = loop.create_future()
+        answer: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
         self._queued.setdefault(key, []).append(answer)
-        self._schedule(loop)
-        return await answer
+        self._schedule()
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._under_way.caller_left()
+            raise
 
-    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._scheduled and self._running < self._in_flight:
+    def _schedule(self) -> None:
+        if self._queued and not self._scheduled and len(self._under_way) < self._in_flight:
+            loop = asyncio.get_running_loop()
             self._scheduled = True
             self._gathered = self._quiet_turns = 0
             loop.call_soon(self._gather, loop)
@@ -68,7 +74,7 @@ class CoalescedReads(Generic[K, V]):
 
     def _send(self) -> None:
         self._scheduled = False
-        while self._queued and self._running < self._in_flight:
+        while self._queued and len(self._under_way) < self._in_flight:
             batch: dict[K, list[asyncio.Future[V | None]]] = {}
             while self._queued and len(batch) < self._max_batch:
                 key, answers = self._queued.popitem()
@@ -76,10 +82,7 @@ class CoalescedReads(Generic[K, V]):
                 if waiting:
                     batch[key] = waiting
             if batch:
-                self._running += 1
-                task = asyncio.get_running_loop().create_task(self._run(batch))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._under_way.start(self._run(batch), list(chain.from_iterable(batch.values())))
 
     async def _run(self, batch: dict[K, list[asyncio.Future[V | None]]]) -> None:
         try:
@@ -96,7 +99,3 @@ class CoalescedReads(Generic[K, V]):
                         answer.set_exception(error)
             if not isinstance(error, Exception):
                 raise
-        finally:
-            self._running -= 1
-            if self._queued:
-                self._schedule(asyncio.get_running_loop())

@@ -45,6 +45,9 @@ _MOST_PREPARED: Final = 300
 # Enough for locks taken in one order; more would only hide a statement that locks out of order.
 _ATTEMPTS: Final = 4
 
+# How long a session that is given up may take to cancel its statement and to close.
+_CLOSE_SECONDS: Final = 5.0
+
 _LOST: Final = (
     OSError,
     asyncpg.InterfaceError,
@@ -165,6 +168,7 @@ class Connections:
         self._waiting: deque[asyncio.Future[Session | None]] = deque()
         self._waited_seconds = 0.0
         self._closed = False
+        self._closing: set[asyncio.Task[None]] = set()
         metrics.size(settings.pool_size)
 
     async def open(self) -> None:
@@ -184,6 +188,7 @@ class Connections:
         self._closed = True
         while self._idle:
             self._discard(self._idle.pop())
+        await asyncio.gather(*self._closing)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
@@ -316,12 +321,24 @@ class Connections:
         return Session(connection, self._metrics, self._settings.slow_statement_seconds, self._tracer)
 
     def _give_back(self, session: Session) -> None:
-        if self._closed or not session.usable or session.connection.is_in_transaction():
-            # A caller that is cancelled twice (its deadline passed and its client hung up) cannot even roll back.
+        if session.usable and session.connection.is_in_transaction():
+            # A caller that is cancelled twice (its deadline passed and its client hung up) cannot even roll back,
+            # and whoever drops the connection now drops the request to cancel its statement too.
+            task = asyncio.get_running_loop().create_task(self._cancel_and_close(session))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        elif self._closed or not session.usable:
             self._discard(session)
         else:
             self._hand_over(session)
         self._metrics.in_use(self._open - len(self._idle))
+
+    async def _cancel_and_close(self, session: Session) -> None:
+        try:
+            await session.connection.close(timeout=_CLOSE_SECONDS)
+        except (TimeoutError, *_LOST) as error:
+            log.warning("a session did not close", error=type(error).__name__)
+        self._discard(session)
 
     def _discard(self, session: Session) -> None:
         session.connection.terminate()

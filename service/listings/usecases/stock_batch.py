@@ -15,6 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from listings.domain.errors import Aborted, DeadlineExceeded, Unavailable
+from listings.shared_work import SharedWork
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -50,27 +51,31 @@ class Batches(Generic[R, A]):
         self._enough = enough
         self._weight = 0  # of all that is queued
         self._in_flight = in_flight
-        self._running = 0
+        self._under_way = SharedWork(self._schedule)
         self._queued: deque[tuple[R, asyncio.Future[A]]] = deque()
         self._scheduled = False
         self._gathered = 0
         self._quiet_turns = 0
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def do(self, request: R) -> A:
         """Carry a request out, together with those that arrive while an earlier batch runs.
 
-        A caller that gives up before its batch is sent takes its request along; after that the request
-        is carried out all the same.
+        A caller that gives up before its batch is sent takes its request along; after that the request is
+        carried out with the others all the same. A batch whose callers have all given up is cancelled: it
+        ends with nothing done, unless it was at its commit.
         """
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._queued.append((request, answer))
         self._weight += self._weigh(request)
         self._schedule()
-        return await answer
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._under_way.caller_left()
+            raise
 
     def _schedule(self) -> None:
-        if self._scheduled or self._running >= self._in_flight:
+        if not self._queued or self._scheduled or len(self._under_way) >= self._in_flight:
             return
         self._scheduled = True
         self._gathered = self._quiet_turns = 0
@@ -88,14 +93,11 @@ class Batches(Generic[R, A]):
 
     def _send(self) -> None:
         self._scheduled = False
-        while self._running < self._in_flight:
+        while len(self._under_way) < self._in_flight:
             batch = self._next_batch()
             if not batch:
                 return
-            self._running += 1
-            task = asyncio.get_running_loop().create_task(self._run(batch))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._under_way.start(self._run(batch), [answer for _, answer in batch])
 
     def _next_batch(self) -> list[tuple[R, asyncio.Future[A]]]:
         """What is queued, up to the weight that is enough; a heavier request goes alone."""
@@ -132,10 +134,6 @@ class Batches(Generic[R, A]):
                     answer.set_exception(error)
             if not isinstance(error, Exception):
                 raise
-        finally:
-            self._running -= 1
-            if self._queued:
-                self._schedule()
 
     async def _one_by_one(self, batch: list[tuple[R, asyncio.Future[A]]]) -> None:
         for request, answer in batch:

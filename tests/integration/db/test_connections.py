@@ -18,6 +18,14 @@ SLEEP = Statement("test.sleep", "SELECT pg_sleep($1)")
 PID = Statement("test.pid", "SELECT pg_backend_pid()")
 
 
+async def sleeping(watcher: asyncpg.Connection) -> int:
+    """How many sessions of the test's database run SLEEP."""
+    return await watcher.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep($1)%' AND state = 'active'"
+        " AND pid <> pg_backend_pid() AND datname = current_database()"
+    )
+
+
 @pytest.fixture
 async def connections(dsn, request):
     # Patient, so that a busy machine does not look like an exhausted pool; one test wants it otherwise.
@@ -56,6 +64,26 @@ async def test_a_caller_that_gives_up_waiting_loses_no_session(connections):
     assert await asyncio.gather(*(connections.fetchval(ONE) for _ in range(10))) == [1] * 10
 
 
+async def test_a_statement_stops_also_when_its_caller_is_cancelled_twice(connections, dsn):
+    async def work() -> None:
+        async with connections.transaction() as session:
+            await session.fetch(SLEEP, 60)
+
+    watcher = await asyncpg.connect(dsn)
+    try:
+        working = asyncio.create_task(work())
+        async with asyncio.timeout(20):
+            while not await sleeping(watcher):
+                await asyncio.sleep(0.01)
+            while not working.done():
+                working.cancel()
+                await asyncio.sleep(0)
+            while await sleeping(watcher):
+                await asyncio.sleep(0.01)
+    finally:
+        await watcher.close()
+
+
 async def test_a_session_handed_over_while_its_caller_gives_up_goes_to_the_next(connections):
     async with connections.session() as first:
         async with connections.session():
@@ -74,13 +102,9 @@ async def test_a_cancelled_statement_stops_in_postgres_and_the_session_is_used_a
     assert await connections.fetchval(ONE) == 1
     watcher = await asyncpg.connect(dsn)
     try:
-        running = await watcher.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep($1)%' AND state = 'active'"
-            " AND pid <> pg_backend_pid() AND datname = current_database()"
-        )
+        assert await sleeping(watcher) == 0
     finally:
         await watcher.close()
-    assert running == 0
 
 
 async def test_a_session_whose_rollback_was_cancelled_too_is_not_lent_again(connections):

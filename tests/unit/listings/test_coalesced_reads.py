@@ -105,3 +105,34 @@ async def test_a_caller_that_gives_up_leaves_the_others_alone():
         await gone
     source.gate.set()
     assert await stays == "row 1"
+
+
+async def test_a_query_ends_with_the_last_of_its_callers_and_makes_room_for_the_next():
+    source = Source()
+    source.gate.clear()
+    reads = CoalescedReads(source.load, in_flight=1)
+    callers = [asyncio.create_task(reads.get(number)) for number in (1, 1, 2)]
+    while not source.queries:
+        await asyncio.sleep(0)
+    later = asyncio.create_task(reads.get(3))
+    for caller in callers:
+        assert source.queries == [[1, 2]]
+        caller.cancel()
+        await asyncio.wait([caller])
+    while source.queries != [[1, 2], [3]]:
+        await asyncio.sleep(0)
+    source.gate.set()
+    assert await later == "row 3"
+
+
+@pytest.mark.parametrize("patience", range(6))
+async def test_whenever_a_lone_caller_gives_up_the_next_key_is_read(patience):
+    source = Source()
+    source.gate.clear()
+    reads = CoalescedReads(source.load, in_flight=1)
+    caller = asyncio.create_task(reads.get(1))
+    for _ in range(patience):
+        await asyncio.sleep(0)
+    caller.cancel()
+    source.gate.set()
+    assert await reads.get(2) == "row 2"

@@ -149,6 +149,26 @@ async def test_one_caller_giving_up_does_not_cancel_the_others_load(clock):
     assert await second == b"page"
 
 
+async def test_a_load_ends_with_the_last_of_its_callers(clock):
+    cache = _cache(clock)
+    ended = asyncio.Event()
+
+    async def load() -> bytes:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return b"never"
+
+    callers = [asyncio.create_task(cache.through(("pages",), "q", load)) for _ in range(2)]
+    for caller in callers:
+        await asyncio.sleep(0)
+        assert not ended.is_set()
+        caller.cancel()
+        await asyncio.wait([caller])
+    await asyncio.wait_for(ended.wait(), 5)
+
+
 class CacheAgainstTruth(RuleBasedStateMachine):
     """Whatever order of reads, fills and changes: no answer older than the last change is given."""
 

@@ -150,9 +150,38 @@ async def test_callers_of_a_batch_that_is_cancelled_are_told(shop):
     shop.open.clear()
     callers = [asyncio.ensure_future(batches.do(name)) for name in "ab"]
     await turns()
-    [task] = batches._tasks
-    task.cancel()
+    for task in asyncio.all_tasks() - {asyncio.current_task(), *callers}:
+        task.cancel()
     answers = await asyncio.gather(*callers, return_exceptions=True)
     assert all(isinstance(answer, asyncio.CancelledError) for answer in answers)
     shop.open.set()
     assert await batches.do("c") == "C"
+
+
+async def test_a_batch_ends_with_the_last_of_its_callers_and_the_next_one_begins(shop):
+    batches = Batches(shop.carry_out)
+    shop.open.clear()
+    callers = [asyncio.ensure_future(batches.do(name)) for name in "ab"]
+    await turns()
+    assert shop.batches == [["a", "b"]]
+    callers[0].cancel()
+    await turns()
+    next_one = asyncio.ensure_future(batches.do("c"))
+    await turns()
+    assert shop.batches == [["a", "b"]]  # somebody still waits for the first
+    callers[1].cancel()
+    await turns(8)
+    assert shop.batches == [["a", "b"], ["c"]]
+    shop.open.set()
+    assert await next_one == "C"
+
+
+@pytest.mark.parametrize("patience", range(6))
+async def test_whenever_a_lone_caller_gives_up_the_next_request_is_carried_out(shop, patience):
+    batches = Batches(shop.carry_out)
+    shop.open.clear()
+    caller = asyncio.ensure_future(batches.do("a"))
+    await turns(patience)
+    caller.cancel()
+    shop.open.set()
+    assert await batches.do("b") == "B"
