@@ -195,7 +195,7 @@ bench-check: $(READY) ## Measure, and fail when a kept ratio fell
 
 .PHONY: prove-service
 prove-service: $(READY) ## The long proofs of the service: fuzzing, kill -9, drains, migrations (about 40 min)
-	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/integration/fuzz tests/integration/rest/test_schemathesis.py tests/integration/migrate tests/prove/test_stopping_and_dying.py tests/prove/test_installed.py $(ARGS)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/integration/fuzz tests/integration/rest/test_schemathesis.py tests/integration/migrate tests/prove/test_stopping_and_dying.py tests/prove/test_cancelled_queries.py tests/prove/test_installed.py $(ARGS)
 	@$(BIN)/python tests/prove/migration_locks.py
 
 .PHONY: prove-stock

@@ -192,6 +192,8 @@ class DatabaseSettings(Group):
             "timezone": "UTC",
             "statement_timeout": str(round(self.statement_timeout_seconds * 1000)),
             "idle_in_transaction_session_timeout": "60000",
+            # A process that was killed cancels nothing: its statements must not wait for locks on its behalf.
+            "client_connection_check_interval": "1000",
         }
 
 

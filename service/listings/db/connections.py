@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections import deque
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 import asyncpg
 import structlog
@@ -63,7 +63,7 @@ _LOST: Final = (
 class Session:
     """One held connection. Not for two tasks at a time: `Connections` lends it to one."""
 
-    __slots__ = ("_connection", "_metrics", "_prepared", "_slow_seconds", "_tracer")
+    __slots__ = ("_begun", "_connection", "_metrics", "_prepared", "_slow_seconds", "_tracer")
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class Session:
     ) -> None:
         self._tracer = tracer
         self._connection = connection
+        self._begun = False
         self._prepared: dict[str, asyncpg.prepared_stmt.PreparedStatement[Record]] = {}
         self._metrics = metrics
         self._slow_seconds = slow_seconds
@@ -87,6 +88,21 @@ class Session:
     def usable(self) -> bool:
         """Whether the connection is still open, as far as its socket knows."""
         return not self._connection.is_closed()
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open or may be: one whose BEGIN was cancelled may have begun all the same."""
+        return self._begun or self._connection.is_in_transaction()
+
+    async def begin(self) -> None:
+        """Open a transaction. Not asyncpg's own: it takes a cancelled BEGIN for a transaction ever after."""
+        self._begun = True
+        await self._connection.execute("BEGIN")
+
+    async def end(self, how: Literal["COMMIT", "ROLLBACK"]) -> None:
+        """End the transaction."""
+        await self._connection.execute(how)
+        self._begun = False
 
     async def fetch(self, statement: Statement, *args: object) -> list[Record]:
         """All rows of a statement, prepared on this connection the first time."""
@@ -213,8 +229,15 @@ class Connections:
 
         Prefer `run_in_transaction` for work that may meet concurrent writers of the same rows.
         """
-        async with self.session() as session, session.connection.transaction():
-            yield session
+        async with self.session() as session:
+            await session.begin()
+            try:
+                yield session
+            except BaseException:
+                if session.usable:
+                    await session.end("ROLLBACK")
+                raise
+            await session.end("COMMIT")
 
     async def run_in_transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
         """Run `work` in a transaction, again (at most 4 times) when it lost to a deadlock or serialization.
@@ -321,9 +344,9 @@ class Connections:
         return Session(connection, self._metrics, self._settings.slow_statement_seconds, self._tracer)
 
     def _give_back(self, session: Session) -> None:
-        if session.usable and session.connection.is_in_transaction():
-            # A caller that is cancelled twice (its deadline passed and its client hung up) cannot even roll back,
-            # and whoever drops the connection now drops the request to cancel its statement too.
+        if session.usable and session.in_transaction:
+            # Its caller was cancelled in its first step, or twice (its deadline passed and its client hung up) and
+            # could not even roll back. Who drops the connection now drops the request to cancel its statement too.
             task = asyncio.get_running_loop().create_task(self._cancel_and_close(session))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)

@@ -15,6 +15,7 @@ from listings.settings import DatabaseSettings
 
 ONE = Statement("test.one", "SELECT 1")
 SLEEP = Statement("test.sleep", "SELECT pg_sleep($1)")
+WRITE = Statement("test.write", "INSERT INTO written VALUES ($1) RETURNING n")
 PID = Statement("test.pid", "SELECT pg_backend_pid()")
 
 
@@ -120,6 +121,30 @@ async def test_a_session_whose_rollback_was_cancelled_too_is_not_lent_again(conn
             working.cancel()
             await asyncio.sleep(0)
     assert await asyncio.gather(*(connections.fetchval(ONE) for _ in range(10))) == [1] * 10
+
+
+async def test_nothing_is_lost_on_a_session_whose_begin_was_cancelled(connections, dsn):
+    """PostgreSQL may have begun all the same: what follows on the session would wait for a commit in vain."""
+    watcher = await asyncpg.connect(dsn)
+
+    async def begin() -> None:
+        async with connections.transaction():
+            pass
+
+    try:
+        await watcher.execute("CREATE TABLE written (n int)")
+        for turns in range(8):  # wherever in its first steps it is
+            beginning = [asyncio.create_task(begin()) for _ in range(2)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for task in beginning:
+                task.cancel()
+            await asyncio.wait(beginning)
+            await asyncio.gather(*(connections.fetch(WRITE, turns) for _ in range(4)))
+            assert await watcher.fetchval("SELECT count(*) FROM written WHERE n = $1", turns) == 4
+            await begin()
+    finally:
+        await watcher.close()
 
 
 async def test_sessions_ended_by_an_administrator_are_replaced(connections, dsn):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -109,3 +110,94 @@ async def test_an_unforeseen_failure_is_told_by_the_token_that_clients_know(serv
         await service.stub.DeleteListing(pb.DeleteListingRequest(id=1, user_id=1))
     assert failed.value.code() is grpc.StatusCode.INTERNAL
     assert failed.value.details().startswith("internal error, request id ")
+
+
+# What waits while somebody holds a listing or the tables: writes, batches of stock and of views, shared reads.
+_BLOCKED = {
+    "UpdateListing": lambda listing_id: pb.UpdateListingRequest(
+        id=listing_id, user_id=7, title="Changed title"
+    ),
+    "GetListing": lambda listing_id: pb.GetListingRequest(id=listing_id),
+    "ListListings": lambda _: pb.ListListingsRequest(limit=10),
+    "SearchListings": lambda _: pb.SearchListingsRequest(query="bicycle", limit=10),
+    "CheckStockAvailability": lambda listing_id: pb.CheckStockAvailabilityRequest(
+        items=[pb.StockItem(product_id=listing_id, quantity=1)]
+    ),
+    "DecrementStock": lambda listing_id: pb.DecrementStockRequest(
+        items=[pb.StockItem(product_id=listing_id, quantity=1)]
+    ),
+    "IncrementProductViews": lambda listing_id: pb.IncrementProductViewsRequest(product_id=listing_id),
+}
+
+
+@pytest.fixture
+async def held_service(start_service):
+    """A service whose own upkeep is done, a lock on its tables, and who tells how many statements wait for it."""
+    hours = {"queue_look_interval_seconds": 3600, "catalog_count_interval_seconds": 3600}
+    async with start_service(cache={"enabled": False}, maintenance=hours) as service:
+        listing_id = await _listing(service)
+        holder, watcher = await asyncpg.connect(service.dsn), await asyncpg.connect(service.dsn)
+
+        async def waiting(count: int) -> None:
+            """Return when so many statements wait for a lock."""
+            async with asyncio.timeout(20):
+                while count != await watcher.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                ):
+                    await asyncio.sleep(0.005)
+
+        try:
+            async with asyncio.timeout(20):
+                while not all(_rounds(service)):
+                    await asyncio.sleep(0.01)
+            async with holder.transaction():
+                await holder.execute("LOCK TABLE listings, categories IN ACCESS EXCLUSIVE MODE")
+                yield service, listing_id, waiting
+        finally:
+            await holder.close()
+            await watcher.close()
+
+
+def _rounds(service) -> list[float]:
+    """How often each work of the service's upkeep was done."""
+    return [
+        sample.value
+        for family in service.app.metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "listings_maintenance_runs_total" and sample.labels["result"] == "done"
+    ]
+
+
+@pytest.mark.parametrize("name", _BLOCKED)
+async def test_no_statement_outlives_its_callers(held_service, name):
+    service, listing_id, waiting = held_service
+    request = _BLOCKED[name](listing_id)
+    callers = [getattr(service.stub, name)(request) for _ in range(3)]
+    started = [asyncio.ensure_future(caller.code()) for caller in callers]
+    await waiting(3 if name == "UpdateListing" else 1)  # the others share a statement
+    for caller in callers:
+        caller.cancel()
+    await asyncio.gather(*started)
+    await waiting(0)
+
+
+async def test_no_statement_outlives_the_deadline_of_its_caller(held_service):
+    """Our limit and grpcio's cancellation come at the same moment."""
+    service, listing_id, waiting = held_service
+    late = [
+        service.stub.UpdateListing(_BLOCKED["UpdateListing"](listing_id), timeout=1).code() for _ in range(4)
+    ]
+    ended = asyncio.gather(*late)
+    await waiting(4)
+    assert set(await ended) == {LATE}
+    await waiting(0)
+
+
+async def test_no_statement_outlives_its_http_client(held_service):
+    service, listing_id, waiting = held_service
+    _, writer = await asyncio.open_connection("127.0.0.1", service.app.http_port)
+    writer.write(f"GET /api/v1/listings/{listing_id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    await waiting(1)
+    writer.close()
+    await waiting(0)

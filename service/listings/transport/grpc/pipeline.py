@@ -213,7 +213,11 @@ async def _refuse(
     if code in _SERVER_ERRORS:
         span.set_status(trace.StatusCode.ERROR, code.name)
     status = rpc_status.to_status(rich_status(error, code, call.request_id))
-    await context.abort(status.code, status.details, status.trailing_metadata)
+    try:
+        await context.abort(status.code, status.details, status.trailing_metadata)
+    except grpc.aio.InternalError:
+        # Its caller left in this moment, for its deadline is often ours: grpcio would log a traceback.
+        raise asyncio.CancelledError from None
 
 
 _SERVER_ERRORS = frozenset(

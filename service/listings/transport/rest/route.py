@@ -43,6 +43,8 @@ EDGE: Final = "listings.edge"
 BODY_SECONDS: Final = 20.0
 # How long the rest of a body that is too large is read and thrown away.
 LINGER_SECONDS: Final = 2.0
+# What nginx made the usual status of requests whose client did not wait; only metrics see it.
+_CLIENT_GONE: Final = 499
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class EdgeRoute(APIRoute):
                 _check_address(request.scope)
                 if has_body:
                     await _receive_body(request, edge.largest_body)
-                return await _within(edge.limit_of(policy), answer(request))
+                return await _within(edge.limit_of(policy), answer(request), request)
             except Exception as error:  # noqa: BLE001 - the edge: every error becomes an answer
                 refused = refusal(error, call)
                 if refused.status_code == INTERNAL.http and edge.unforeseen is not None:
@@ -134,12 +136,28 @@ async def _call_of(request: Request) -> Call:
 CallOf = Annotated[Call, Depends(_call_of)]
 
 
-async def _within(seconds: float, answer: Coroutine[Any, Any, Response]) -> Response:
+async def _within(seconds: float, answer: Coroutine[Any, Any, Response], request: Request) -> Response:
+    """Wait for an answer for as long as it may take and somebody is there to read it; then cancel it."""
+    loop = asyncio.get_running_loop()
+    answering, leaving = loop.create_task(answer), loop.create_task(_client_leaves(request))
     try:
-        async with asyncio.timeout(seconds):
-            return await answer
-    except TimeoutError:
-        raise DeadlineExceeded(f"request timeout after {seconds:g}s (limit: {seconds:g}s)") from None
+        await asyncio.wait((answering, leaving), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            return answering.result()
+        if leaving.done():
+            raise HTTPException(_CLIENT_GONE, "the client closed the connection")
+        raise DeadlineExceeded(f"request timeout after {seconds:g}s (limit: {seconds:g}s)")
+    finally:
+        leaving.cancel()
+        if answering.cancel():
+            await asyncio.wait((answering,))
+
+
+async def _client_leaves(request: Request) -> None:
+    while True:
+        with suppress(BodyTooLarge):  # of a request that needs none: thrown away
+            if (await request.receive())["type"] == "http.disconnect":
+                return
 
 
 def _check_address(scope: Scope) -> None:
@@ -166,7 +184,7 @@ async def _receive_body(request: Request, largest: int) -> None:
         await _linger(request)
         raise HTTPException(413, f"the body is larger than {largest} bytes") from None
     except ClientDisconnect:
-        raise HTTPException(400) from None  # nobody is left to read it
+        raise HTTPException(_CLIENT_GONE, "the client closed the connection") from None
     except TimeoutError:
         raise HTTPException(408, f"the body did not arrive within {BODY_SECONDS:g} seconds") from None
     if not body:
