@@ -1,4 +1,4 @@
-"""Make the reference pages that follow from code: configuration.md, cli.md and custom-resource.md of docs/reference.
+"""Make the reference pages of docs/reference that follow from code: settings, commands, the resource, limits.
 
 `make docs` calls `generate`; a consistency test calls `pages` and compares, so that no page can fall behind.
 """
@@ -26,6 +26,7 @@ from listings.environment import (
     group_fields,
 )
 from listings.settings import Settings
+from listings.transport.policy import POLICIES, STRICT_LIMIT, Access
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,7 @@ def pages() -> dict[Path, str]:
     return {
         FOLDER / "configuration.md": "\n".join(configuration_page()) + "\n",
         FOLDER / "cli.md": "\n".join(cli_page()).rstrip() + "\n",
+        FOLDER / "limits.md": "\n".join(limits_page()) + "\n",
         FOLDER / "custom-resource.md": "\n".join(
             custom_resource.page(_MADE.format(where="operator/listings_operator/{spec,crd,vocabulary}.py"))
         )
@@ -106,6 +108,44 @@ def cli_page() -> Iterator[str]:
     yield "`listings COMMAND --help` says the same. Settings come from [the environment](configuration.md)."
     root = typer.main.get_command(app)
     yield from _commands(root, "listings")
+
+
+def limits_page() -> Iterator[str]:
+    """What every method may take and how often it may be called."""
+    yield _MADE.format(where="service/listings/transport/policy.py")
+    yield ""
+    yield "# Limits and timeouts"
+    yield ""
+    yield (
+        "A caller's own deadline wins where it is shorter. Timeouts of the preset `tight` hold with "
+        "`LISTINGS_TIMEOUTS_PRESET=tight`, limits of the preset `strict` with `LISTINGS_RATE_LIMIT_PRESET=strict`. "
+        "A REST route has the limit and the timeout of its RPC, and shares the RPC's buckets."
+    )
+    yield ""
+    yield (
+        "A limit of n lets n calls through at once and brings back n a minute, so at most 2n in any one minute. "
+        "`user_id`: the token's user, the `user-id` metadata where tokens are not verified, and the address where "
+        "there is neither. Addresses are those of [the caller or what a trusted proxy says](configuration.md#rate-limit), "
+        "without port; all addresses of an IPv6 /64 are one caller. Loopback and "
+        "`LISTINGS_RATE_LIMIT_UNLIMITED_NETWORKS` are not limited, neither are health, reflection and metrics. "
+        "How to change a limit while calls are served: [Tune rate limits](../how-to/limits.md)."
+    )
+    yield ""
+    yield "| Method | Timeout | `tight` | Calls per minute | `strict` | Told apart by | Needs a token |"
+    yield "|---|---|---|---|---|---|---|"
+    for policy in sorted(POLICIES.values(), key=lambda policy: policy.method):
+        limit = policy.limit
+        strict = limit or STRICT_LIMIT
+        yield (
+            f"| {policy.method} | {policy.timeout_default:g} s | {policy.timeout_tight:g} s "
+            f"| {limit.per_minute if limit else ''} | {strict.per_minute} | {strict.by.value} "
+            f"| {'yes' if policy.access is Access.USER else ''} |"
+        )
+    yield ""
+    yield (
+        "A refused call is answered with `RESOURCE_EXHAUSTED` and `RetryInfo`, over REST with 429 and `Retry-After`: "
+        "the same time, there in whole seconds, after which a token is back. Its reason is `RATE_LIMIT_EXCEEDED`."
+    )
 
 
 def _commands(command: Any, path: str) -> Iterator[str]:

@@ -7,13 +7,14 @@ anywhere else, nothing happens at import.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
+from listings.background import background
 from listings.cache.encoded import EncodedCache
 from listings.cache.invalidation import Invalidations
 from listings.cache.postgres_bus import PostgresBus
@@ -80,7 +81,7 @@ from listings.usecases.storefronts import Storefronts
 from listings.usecases.variants import Variants
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from listings.settings import MaintenanceSettings, Settings
 
@@ -174,7 +175,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             stack.push_async_callback(redis.close)
             invalidations = Invalidations(cache, redis, metrics.bus, second=postgres)
         if cache.enabled:  # without answers of its own a process only tells the others
-            await stack.enter_async_context(_background(invalidations.run()))
+            await stack.enter_async_context(background(invalidations.run()))
 
         index = PostgresSearch(connections)
         await index.open()
@@ -218,7 +219,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 errors=metrics.errors,
                 start=first_round,
             )
-            await stack.enter_async_context(_background(repeated))
+            await stack.enter_async_context(background(repeated))
 
         auth = settings.auth
         verifier = TokenVerifier(auth) if auth.enabled or auth.rest_writes else None
@@ -298,7 +299,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
 
         await grpc.report_health(serving=True)
         watching = health.watch_database(lambda serving: grpc.report_health(serving=serving))
-        async with _background(watching):
+        async with background(watching):
             log.info("serving", grpc_port=grpc.port, http_port=http.port)
             yield App(settings, metrics, connections, use_cases, grpc, http, admin_grpc, admin_http, stopping)
 
@@ -371,15 +372,3 @@ def _looks(
     yield settings.queue_look_interval_seconds, queue.look, "queue look"
     yield settings.queue_look_interval_seconds, low_stock.look, "low stock look"
     yield settings.catalog_count_interval_seconds, CatalogWatch(rows, metrics.inventory).look, "catalog count"
-
-
-@asynccontextmanager
-async def _background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run a coroutine for as long as the block lasts."""
-    task = asyncio.get_running_loop().create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

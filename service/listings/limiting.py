@@ -1,4 +1,4 @@
-"""Wires the rate limiter: where its buckets are. Opened by `app.py`."""
+"""Wires the rate limiter: where its buckets are, and what may change its limits. Opened by `app.py`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from listings.background import background
 from listings.cache.local_buckets import LocalBuckets
 from listings.cache.redis_buckets import RedisBuckets
 from listings.transport.limits import Limiter
+from listings.transport.limits_file import LimitsFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,12 +25,23 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def open_limiter(settings: Settings, metrics: RateLimitMetrics) -> AsyncIterator[Limiter | None]:
-    """The limiter for as long as the block lasts; None where limits are switched off."""
-    if not settings.rate_limit.enabled:
+    """The limiter for as long as the block lasts; None where limits are switched off.
+
+    Raises ValueError when the limits file cannot be used.
+    """
+    limits = settings.rate_limit
+    if not limits.enabled:
         yield None
         return
     async with _buckets(settings, metrics.buckets) as buckets:
-        yield Limiter(settings.rate_limit, metrics, buckets)
+        limiter = Limiter(limits, metrics, buckets, changeable=limits.file is not None)
+        if limits.file is None:
+            yield limiter
+            return
+        file = LimitsFile(limits.file, limits.preset, limiter, metrics)
+        file.load()
+        async with background(file.watch()):
+            yield limiter
 
 
 @asynccontextmanager

@@ -255,6 +255,11 @@ class RateLimitSettings(Group):
     unlimited_networks: Names = Field(
         default_factory=lambda: ["127.0.0.0/8", "::1/128"], description="Networks of services, never limited."
     )
+    file: Path | None = Field(
+        None,
+        description="TOML file with limits of single methods; what changes in it holds within seconds.",
+        examples=["/etc/listings/limits.toml"],
+    )
     redis_wait_seconds: Seconds = Field(
         0.02,
         ge=0.001,

@@ -35,7 +35,13 @@ def tool(name: str) -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    "path", ["docs/reference/configuration.md", "docs/reference/cli.md", "docs/reference/custom-resource.md"]
+    "path",
+    [
+        "docs/reference/configuration.md",
+        "docs/reference/cli.md",
+        "docs/reference/limits.md",
+        "docs/reference/custom-resource.md",
+    ],
 )
 def test_page_follows_from_the_code(path: str):
     made: dict[Path, Any] = tool("reference").pages()

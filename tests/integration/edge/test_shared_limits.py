@@ -266,3 +266,26 @@ async def test_both_edges_of_two_services_share_a_limit_and_agree_when_to_come_b
         after = int(answer.headers["retry-after"])
         assert 0 < retry.retry_delay.ToMilliseconds() <= 3000
         assert after - 1 <= retry.retry_delay.ToMilliseconds() / 1000 <= after + 1
+
+
+async def test_limits_change_while_calls_are_served(start_service, tmp_path, monkeypatch):
+    monkeypatch.setattr("listings.transport.limits_file.LOOK_SECONDS", 0.05)
+    path = tmp_path / "limits.toml"
+    path.write_text('[per_minute]\nDeleteListing = "unlimited"')
+    given = {"unlimited_networks": [], "file": path}
+    async with start_service(rate_limit=given) as service:
+
+        async def status() -> grpc.StatusCode:
+            with pytest.raises(grpc.aio.AioRpcError) as answered:
+                await service.stub.DeleteListing(pb.DeleteListingRequest(id=10**6, user_id=7))
+            return answered.value.code()
+
+        assert {await status() for _ in range(60)} == {grpc.StatusCode.NOT_FOUND}
+        path.write_text("[per_minute]\nDeleteListing = 1")
+        async with asyncio.timeout(20):
+            while await status() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                pass
+        path.write_text("[per_minute]\nDeleteListing = 600000")
+        async with asyncio.timeout(20):
+            while await status() is not grpc.StatusCode.NOT_FOUND:
+                pass
