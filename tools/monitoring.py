@@ -153,14 +153,15 @@ def running(
                 f" Debian starts what it installs: systemctl disable --now {each.package}"
             )
     with ExitStack() as stack:
-        started = {each.name: stack.enter_context(_process(each, folder)) for each in wanted}
+        started = {each.name: stack.enter_context(begun(each, folder)) for each in wanted}
         for each in wanted:
-            _wait(each, started[each.name], folder)
+            wait_until_ready(each, started[each.name], folder)
         yield started
 
 
 @contextmanager
-def _process(program: Program, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def begun(program: Program, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """One of them, its log in the folder; stopped at the end. `wait_until_ready` says when it answers."""
     command = [program.name, *program.arguments]
     # A group of its own: Ctrl-C is for us, who stop the others in order.
     with (
@@ -184,7 +185,8 @@ def _process(program: Program, folder: Path) -> Iterator[subprocess.Popen[bytes]
                 process.kill()
 
 
-def _wait(program: Program, process: subprocess.Popen[bytes], folder: Path) -> None:
+def wait_until_ready(program: Program, process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Until its page answers; raises CannotRun with its last words where it died or took too long."""
     end = time.monotonic() + READY_SECONDS
     while not answers(f"http://127.0.0.1:{program.port}{program.page}"):
         if process.poll() is not None or time.monotonic() > end:
