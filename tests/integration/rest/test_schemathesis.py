@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -104,23 +105,42 @@ def document(address: str) -> schemathesis.BaseSchema:
     return schemathesis.openapi.from_url(f"{address}/openapi.json")
 
 
+@pytest.fixture(scope="module")
+def tally() -> Iterator[dict[str, Counter[int]]]:
+    """Statuses by operation, printed as a table at the end."""
+    counts: dict[str, Counter[int]] = {}
+    yield counts
+    print("\nOperation | examples | 5xx | statuses")
+    for label, statuses in counts.items():
+        failed = sum(count for status, count in statuses.items() if status >= 500)
+        each = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
+        print(f"{label} | {statuses.total()} | {failed} | {each}")
+
+
 @pytest.mark.timeout(1800 if PROVE else 120)
-def test_every_answer_keeps_to_the_document(document, address, subtests) -> None:
+def test_every_answer_keeps_to_the_document(document, address, subtests, tally) -> None:
     operations = [result.ok() for result in document.get_all_operations()]
     assert len(operations) > 20
     for operation in operations:
-
-        @settings(
-            max_examples=EXAMPLES,
-            deadline=None,
-            derandomize=not PROVE,
-            database=None,
-            phases=[Phase.explicit, Phase.generate, Phase.shrink],
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
-        def exchange(case: schemathesis.Case) -> None:
-            case.call_and_validate(base_url=address, checks=CHECKS)
-
         with subtests.test(operation.label):
-            exchange()
+            examine(operation, address, tally.setdefault(operation.label, Counter()))
+
+
+def examine(operation: Any, address: str, statuses: Counter[int]) -> None:
+    """Send what an operation may and may not be sent."""
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=not PROVE,
+        database=None,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
+    def exchange(case: schemathesis.Case) -> None:
+        answer = case.call(base_url=address)
+        statuses[answer.status_code] += 1
+        case.validate_response(answer, checks=CHECKS)
+
+    exchange()
