@@ -316,3 +316,15 @@ async def test_a_broken_rule_is_told_in_words_of_the_api(shared_rest, path, said
 async def test_an_empty_list_is_told_what_it_needs(shared_rest):
     answer = await shared_rest.http.patch("/api/v1/listings/1/images/reorder", json={"image_orders": []})
     assert answer.json()["error"] == "image_orders should have at least 1 item"
+
+
+@shares_service
+@pytest.mark.parametrize("number", ["%C2%853", "%203", "3%20", "3%0A", "1_0", "%EF%BC%93"])
+async def test_a_number_with_something_around_or_inside_is_none(shared_rest, number):
+    for path, field in (
+        (f"/api/v1/listings/{number}", "listing_id"),
+        (f"/api/v1/listings?limit={number}", "limit"),
+        (f"/api/v1/listings?min_price={number}", "min_price"),
+    ):
+        answer = await shared_rest.http.get(path)
+        assert (answer.status_code, answer.json()["fields"][0]["field"]) == (400, field), path

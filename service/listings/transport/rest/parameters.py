@@ -3,6 +3,8 @@
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path, Query
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from listings.transport.rest import shapes
 
@@ -10,29 +12,41 @@ from listings.transport.rest import shapes
 HIGHEST_ID: Final = 2**63 - 1
 HIGHEST_INT32: Final = 2**31 - 1
 
-_PathId = Annotated[int, Path(ge=1, le=HIGHEST_ID)]
+
+def _alone(value: object) -> object:
+    """Pydantic would read `\u0085 3` and `1_000` as numbers; the document promises neither."""
+    if isinstance(value, str) and (value != value.strip() or "_" in value):
+        raise PydanticCustomError("number_alone", "Input should be a number and nothing else")
+    return value
+
+
+WholeNumber = Annotated[int, BeforeValidator(_alone)]
+RealNumber = Annotated[float, BeforeValidator(_alone)]
+
+_PathId = Annotated[WholeNumber, Path(ge=1, le=HIGHEST_ID)]
 CategoryId = _PathId
 ImageId = _PathId
 ListingId = _PathId
 StorefrontId = _PathId
 UserId = _PathId
 UserInQuery = Annotated[
-    int | None,
+    WholeNumber | None,
     Query(ge=1, le=HIGHEST_ID, alias="user_id", description="Who asks; a bearer token wins over it."),
 ]
 Language = Annotated[
     Literal["en", "ru", "sr"] | None, Query(alias="lang", description="Language of category names.")
 ]
-Limit = Annotated[int, Query(ge=1, le=100, description="Rows per page.")]
-Offset = Annotated[int | None, Query(ge=0, le=1_000_000, description="Rows to skip.")]
+Limit = Annotated[WholeNumber, Query(ge=1, le=100, description="Rows per page.")]
+Offset = Annotated[WholeNumber | None, Query(ge=0, le=1_000_000, description="Rows to skip.")]
 PageNumber = Annotated[
-    int | None, Query(ge=1, le=1_000_000, alias="page", description="Page from 1; instead of `offset`.")
+    WholeNumber | None,
+    Query(ge=1, le=1_000_000, alias="page", description="Page from 1; instead of `offset`."),
 ]
 PageToken = Annotated[
     str, Query(max_length=1024, description="`next_page_token` of the page before; wins over `offset`.")
 ]
-OptionalId = Annotated[int | None, Query(ge=1, le=HIGHEST_ID)]
-Price = Annotated[float | None, Query(ge=0, le=1e12, allow_inf_nan=False, description="Inclusive.")]
+OptionalId = Annotated[WholeNumber | None, Query(ge=1, le=HIGHEST_ID)]
+Price = Annotated[RealNumber | None, Query(ge=0, le=1e12, allow_inf_nan=False, description="Inclusive.")]
 
 _TEXTS: Final = {
     400: "A parameter or the body breaks a rule; `fields` names it.",

@@ -14,15 +14,18 @@ from listings.transport.rest.parameters import (
     OptionalId,
     PageToken,
     StorefrontId,
+    WholeNumber,
     refusals,
 )
 from listings.transport.rest.route import EdgeRoute
 from listings.transport.rest.service import ServiceOf
 
 Count = Annotated[
-    int, Query(ge=-HIGHEST_INT32, le=HIGHEST_INT32, description="0 or less: 20; more than 100: 100.")
+    WholeNumber, Query(ge=-HIGHEST_INT32, le=HIGHEST_INT32, description="0 or less: 20; more than 100: 100.")
 ]
-Skip = Annotated[int, Query(ge=-HIGHEST_INT32, le=1_000_000, description="Rows to skip; less than 0: 0.")]
+Skip = Annotated[
+    WholeNumber, Query(ge=-HIGHEST_INT32, le=1_000_000, description="Rows to skip; less than 0: 0.")
+]
 Slug = Annotated[str, Path(max_length=200)]
 City = Annotated[str | None, Query(max_length=200, description="Exact name.")]
 
