@@ -1,4 +1,4 @@
-"""Make the reference pages of docs/reference that follow from code: settings, commands, the resource, limits.
+"""Make the pages of docs/reference that follow from code: settings, access, commands, limits, the resource.
 
 `make docs` calls `generate`; a consistency test calls `pages` and compares, so that no page can fall behind.
 """
@@ -42,6 +42,7 @@ def pages() -> dict[Path, str]:
     """Every page by its path in the repository."""
     return {
         FOLDER / "configuration.md": "\n".join(configuration_page()) + "\n",
+        FOLDER / "access.md": "\n".join(access_page()) + "\n",
         FOLDER / "cli.md": "\n".join(cli_page()).rstrip() + "\n",
         FOLDER / "limits.md": "\n".join(limits_page()) + "\n",
         FOLDER / "custom-resource.md": "\n".join(
@@ -99,6 +100,28 @@ def configuration_page() -> Iterator[str]:
         yield f"| `{OLD_PREFIX}{old}` | {reason} |"
 
 
+_WHO: Final = {
+    Access.PUBLIC: "everybody",
+    Access.USER: "users, services with the scope",
+    Access.SERVICE: "services with the scope, administrators",
+}
+
+
+def access_page() -> Iterator[str]:
+    """Who may call what where tokens are verified."""
+    yield _MADE.format(where="service/listings/transport/policy.py")
+    yield ""
+    yield "# Who may call what"
+    yield ""
+    yield "Where tokens are verified ([Secure it](../how-to/secure.md)). REST routes follow the method they answer like."
+    yield ""
+    yield "| Method | Who may call | Scope of a service |"
+    yield "|---|---|---|"
+    for method, policy in POLICIES.items():
+        scope = f"`{policy.scope}`" if policy.scope is not None else ""
+        yield f"| `{method}` | {_WHO[policy.access]} | {scope} |"
+
+
 def cli_page() -> Iterator[str]:
     """Every command with its arguments and options, as its help says them."""
     yield _MADE.format(where="the docstrings of service/listings/cli")
@@ -139,7 +162,7 @@ def limits_page() -> Iterator[str]:
         yield (
             f"| {policy.method} | {policy.timeout_default:g} s | {policy.timeout_tight:g} s "
             f"| {limit.per_minute if limit else ''} | {strict.per_minute} | {strict.by.value} "
-            f"| {'yes' if policy.access is Access.USER else ''} |"
+            f"| {'' if policy.access is Access.PUBLIC else 'yes'} |"
         )
     yield ""
     yield (

@@ -72,6 +72,7 @@ from listings.usecases.inventory import Inventory, LedgerWatch
 from listings.usecases.listing_variants import ListingVariants
 from listings.usecases.listings import Listings
 from listings.usecases.observation import CatalogWatch, LowStock, QueueWatch
+from listings.usecases.ownership import Ownership
 from listings.usecases.product_bulk import ProductBulk
 from listings.usecases.products import Products
 from listings.usecases.reindex import Reindexing
@@ -101,6 +102,7 @@ class UseCases:
     listing_variants: ListingVariants
     inventory: Inventory
     listings: Listings
+    ownership: Ownership
     products: Products
     product_bulk: ProductBulk
     variants: Variants
@@ -187,6 +189,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         observed = ObservationRows(connections)
         low_stock = LowStock(observed, metrics.inventory)
         engine = StockEngine(stock_rows, invalidations, metrics.stock, low_stock.sold)
+        storefront_rows = StorefrontRows(connections)
         use_cases = UseCases(
             categories=Categories(CategoryRows(connections), cache, metrics.cache),
             favorites=Favorites(FavoriteRows(connections), invalidations),
@@ -196,7 +199,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             ),
             inventory=Inventory(InventoryRows(connections), engine, metrics.stock),
             reindexing=Reindexing(ReindexRows(connections), metrics.queue),
-            storefronts=Storefronts(StorefrontRows(connections)),
+            storefronts=Storefronts(storefront_rows),
+            ownership=Ownership(storefront_rows),
             listings=Listings(connections, listing_rows, cache, invalidations, metrics.catalog),
             products=Products(connections, product_rows, invalidations, metrics.catalog),
             product_bulk=ProductBulk(connections, product_rows, invalidations, metrics.catalog),
@@ -232,13 +236,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 FavoriteHandlers(use_cases.favorites).methods(),
                 ImageHandlers(use_cases.images, cache).methods(),
                 ListingVariantHandlers(use_cases.listing_variants, cache).methods(),
-                InventoryHandlers(use_cases.inventory).methods(),
+                InventoryHandlers(use_cases.inventory, use_cases.ownership).methods(),
                 ReindexHandlers(use_cases.reindexing).methods(),
                 StorefrontHandlers(use_cases.storefronts, cache).methods(),
-                ListingHandlers(use_cases.listings, cache).methods(),
-                ProductHandlers(use_cases.products, cache).methods(),
-                ProductBulkHandlers(use_cases.product_bulk).methods(),
-                VariantHandlers(use_cases.variants, cache).methods(),
+                ListingHandlers(use_cases.listings, cache, use_cases.ownership).methods(),
+                ProductHandlers(use_cases.products, cache, use_cases.ownership).methods(),
+                ProductBulkHandlers(use_cases.product_bulk, use_cases.ownership).methods(),
+                VariantHandlers(use_cases.variants, cache, use_cases.ownership).methods(),
                 SearchHandlers(use_cases.search, cache).methods(),
                 StockHandlers(use_cases.stock).methods(),
             ]
@@ -270,6 +274,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             favorites=use_cases.favorites,
             images=use_cases.images,
             listings=use_cases.listings,
+            ownership=use_cases.ownership,
             search=use_cases.search,
             storefronts=use_cases.storefronts,
             health=health,

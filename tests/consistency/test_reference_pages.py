@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from providers.tokens import TABLE, table
 
 from listings.client.methods import READS, AsyncMethods, SyncMethods
 from listings.environment import KEYS, MEANINGLESS, RENAMED
+from listings.transport.identity import REMEDIES
 from listings.transport.policy import POLICIES
 from listings.transport.table import declared_methods
 
@@ -37,6 +39,7 @@ def tool(name: str) -> ModuleType:
 @pytest.mark.parametrize(
     "path",
     [
+        "docs/reference/access.md",
         "docs/reference/configuration.md",
         "docs/reference/cli.md",
         "docs/reference/limits.md",
@@ -47,6 +50,13 @@ def test_page_follows_from_the_code(path: str):
     made: dict[Path, Any] = tool("reference").pages()
 
     assert (CHECKOUT / path).read_text() == made[Path(path)], "run `make docs`"
+
+
+def test_page_about_tokens_shows_the_table_that_tests_hold_the_service_to():
+    page = (CHECKOUT / "docs/reference/tokens.md").read_text()
+    assert table() in page, f"the table of docs/reference/tokens.md should be\n{table()}"
+    reasons = {row.reason for row in TABLE}
+    assert reasons >= {*REMEDIES, "TOKEN_SIGNATURE", "TOKEN_INVALID"}
 
 
 def test_old_names_are_known_once():

@@ -20,6 +20,8 @@ _BY_IDS: Final = Statement(
 _BY_SLUGS: Final = Statement(
     "storefronts.by_slugs", f"{_SHAPE}\nWHERE s.slug = ANY($1::text[]) AND s.deleted_at IS NULL"
 )
+_OWNER: Final = statement("storefronts", "owner")
+_OWNER_OF_PRODUCT: Final = statement("storefronts", "owner_of_product")
 
 # What is sorted by: the expression that the shape shows, and the type a cursor's key is read as.
 _SORTS: Final[dict[SortBy, tuple[LiteralString, LiteralString]]] = {
@@ -44,6 +46,16 @@ class StorefrontRows:
     async def by_slugs(self, slugs: Sequence[str]) -> Mapping[str, Storefront]:
         """Undeleted storefronts by slug; unknown slugs are missing."""
         return {row["slug"]: _storefront(row) for row in await self._connections.fetch(_BY_SLUGS, slugs)}
+
+    async def owner_of(self, storefront_id: int) -> int | None:
+        """Whose storefront it is, a deleted one too; None for an unknown one."""
+        owner: int | None = await self._connections.fetchval(_OWNER, storefront_id)
+        return owner
+
+    async def owner_of_product(self, product_id: int) -> int | None:
+        """Whose product it is, a deleted one too; None for an unknown one."""
+        owner: int | None = await self._connections.fetchval(_OWNER_OF_PRODUCT, product_id)
+        return owner
 
     async def page(
         self, query: StorefrontQuery, *, limit: int, offset: int, after: tuple[SortKey, int] | None

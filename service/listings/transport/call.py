@@ -19,11 +19,25 @@ def _no_deadline() -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A verified caller."""
+    """A verified caller: a user, or a service that acts for those whom its requests name."""
 
     user_id: int
+    """0 for a service."""
     roles: frozenset[str] = frozenset()
     is_admin: bool = False
+    scopes: frozenset[str] = frozenset()
+    service: str = ""
+    """The service's name; empty for a user."""
+
+    @property
+    def name(self) -> str:
+        """Who calls, for whoever counts calls."""
+        return self.service or str(self.user_id)
+
+    @property
+    def acts_for_anyone(self) -> bool:
+        """Whether a request may name another user, and change what others own."""
+        return self.is_admin or bool(self.service)
 
 
 @dataclass(slots=True)
@@ -53,14 +67,14 @@ class Call:
         return self._request_id
 
     def acting_user(self, user_id: int, *, field_name: str = "user_id") -> int:
-        """The user this call acts for: the body's, which must be the token's own unless an admin calls.
+        """The user this call acts for: the body's, which must be the token's own unless it acts for anyone.
 
         Raises InvalidArgument when no user is named, PermissionDenied for somebody else's.
         """
         if self.identity_checked and self.identity is not None:
-            if user_id == 0:
+            if user_id == 0 and self.identity.user_id:
                 return self.identity.user_id
-            if user_id != self.identity.user_id and not self.identity.is_admin:
+            if user_id != self.identity.user_id and not self.identity.acts_for_anyone:
                 raise PermissionDenied(
                     f"{field_name} {user_id} is not the user of the token",
                     reason="USER_MISMATCH",
@@ -78,9 +92,9 @@ class Call:
     def required_owner(self) -> int | None:
         """Who must own what a request without a `user_id` changes: the token's user.
 
-        None where tokens are not verified, or where an administrator calls: nobody has to.
+        None where tokens are not verified, or where an administrator or a service calls: nobody has to.
         """
-        if not self.identity_checked or self.identity is None or self.identity.is_admin:
+        if not self.identity_checked or self.identity is None or self.identity.acts_for_anyone:
             return None
         return self.identity.user_id
 

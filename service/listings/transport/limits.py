@@ -126,7 +126,7 @@ class Limiter:
 
     def _user(self, call: Call) -> str:
         if call.identity is not None:
-            return str(call.identity.user_id)
+            return call.identity.name
         if call.identity_checked:
             return ""
         return call.headers.get("user-id", "")[:64]

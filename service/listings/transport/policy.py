@@ -7,7 +7,7 @@ is generated from them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -21,6 +21,18 @@ class Access(Enum):
 
     PUBLIC = "public"
     USER = "user"
+    """Users for themselves and what they own; services whose token has the method's scope."""
+    SERVICE = "service"
+    """Services whose token has the method's scope; users only as administrators."""
+
+
+class Scope(StrEnum):
+    """What the `scope` claim of a service's token may hold."""
+
+    READ = "listings:read"
+    WRITE = "listings:write"
+    STOCK = "listings:stock"
+    INDEX = "listings:index"
 
 
 class LimitBy(Enum):
@@ -44,6 +56,7 @@ class Policy:
 
     method: str
     access: Access
+    scope: Scope | None
     writes: bool
     timeout_default: float
     timeout_tight: float
@@ -128,6 +141,16 @@ _WRITE = {
     "IncrementProductViews": ("NOT_FOUND",),
 }
 
+# Orders and the index are the business of services: a user's token alone opens neither.
+_OF_SERVICES: Final = {
+    "DecrementStock": Scope.STOCK,
+    "RollbackStock": Scope.STOCK,
+    "GetListingsForReindex": Scope.INDEX,
+    "ResetReindexFlags": Scope.INDEX,
+    "SyncDiscounts": Scope.INDEX,
+}
+_STOCK: Final = frozenset({"RecordInventoryMovement", "BatchUpdateStock"})
+
 _TIGHT: Final = {
     "GetListing": 5.0,
     "CreateListing": 10.0,
@@ -175,15 +198,16 @@ STRICT_LIMIT: Final = RateLimit(100, LimitBy.IP)
 
 
 def _policies() -> Iterator[Policy]:
-    groups = ((_READ, Access.PUBLIC, False), (_PRIVATE_READ, Access.USER, False), (_WRITE, Access.USER, True))
-    for group, access, writes in groups:
+    for group, private, writes in ((_READ, False, False), (_PRIVATE_READ, True, False), (_WRITE, True, True)):
         for method, own in group.items():
-            statuses = (*_COMMON, *own, *(_AUTH if access is Access.USER else ()))
+            access, scope = _rights(method, writes=writes) if private else (Access.PUBLIC, None)
+            statuses = (*_COMMON, *own, *(_AUTH if private else ()))
             if writes:
                 statuses = (*statuses, "ABORTED")
             yield Policy(
                 method,
                 access,
+                scope,
                 writes,
                 timeout_default=10.0 if method == "SearchListings" else 30.0,
                 timeout_tight=_TIGHT.get(method, 30.0),
@@ -191,6 +215,14 @@ def _policies() -> Iterator[Policy]:
                 statuses=tuple(dict.fromkeys(statuses)),
                 failure=_FAILURES.get(method, ""),
             )
+
+
+def _rights(method: str, *, writes: bool) -> tuple[Access, Scope]:
+    if method in _OF_SERVICES:
+        return Access.SERVICE, _OF_SERVICES[method]
+    if method in _STOCK:
+        return Access.USER, Scope.STOCK
+    return Access.USER, Scope.WRITE if writes else Scope.READ
 
 
 POLICIES: Final[dict[str, Policy]] = {policy.method: policy for policy in _policies()}

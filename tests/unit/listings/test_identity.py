@@ -114,7 +114,7 @@ def test_user_id_wins_over_sub(shared):
         (f"Bearer {jwt.encode(claims(), 'x' * 40, 'HS256')}", "TOKEN_SIGNATURE"),
         (f"Bearer {hs256()[:-4]}AAAA", "TOKEN_SIGNATURE"),
         (f"Bearer {hs256(exp=int(time.time()) - 60)}", "TOKEN_EXPIRED"),
-        (f"Bearer {hs256(exp=None)}", "TOKEN_INVALID"),  # a token that never ends is none
+        (f"Bearer {hs256(exp=None)}", "TOKEN_EXPIRY"),
         (f"Bearer {hs256(exp='soon')}", "TOKEN_INVALID"),
         (f"Bearer {hs256(nbf=int(time.time()) + 600)}", "TOKEN_NOT_YET_VALID"),
         (f"Bearer {hs256(iss='another')}", "TOKEN_ISSUER"),
@@ -149,7 +149,10 @@ def test_the_text_never_tells_more_than_that_it_is_invalid(shared):
     [
         ("", "send `authorization: Bearer TOKEN`"),
         (f"Bearer {hs256(exp=int(time.time()) - 60)}", "it has expired: get a new one"),
-        (f"Bearer {hs256(sub=None)}", "it names no user: user_id (or sub) must be a positive number"),
+        (
+            f"Bearer {hs256(sub=None)}",
+            "it names nobody: user_id (or sub) must be a positive number, or sub a service's name beside scope",
+        ),
         ("Bearer garbage", "it was not signed for this service, or was damaged: get a new one"),
     ],
 )
@@ -177,7 +180,63 @@ def test_a_key_set_chooses_by_key_id(jwks):
     assert checked.identity_of(f"Bearer {rs256(OTHER_KEY, kid='second')}").user_id == 7
     assert reason_of(checked, f"Bearer {rs256(kid='second')}") == "TOKEN_SIGNATURE"
     assert reason_of(checked, f"Bearer {rs256(kid='third')}") == "TOKEN_KEY"
-    assert reason_of(checked, f"Bearer {rs256()}") == "TOKEN_KEY"
+    assert reason_of(checked, f"Bearer {rs256()}") == "TOKEN_KEY_ID"
+
+
+@pytest.mark.parametrize("scope", ["listings:stock openid", ["listings:stock", "openid", 5]])
+def test_a_service_is_named_by_its_subject_and_has_the_scopes_of_its_token(shared, scope):
+    identity = shared.identity_of(f"Bearer {hs256(sub='order-service', scope=scope, roles=['admin'])}")
+    assert (identity.user_id, identity.service) == (0, "order-service")
+    assert identity.scopes == {"listings:stock", "openid"}
+    assert not identity.is_admin  # roles are users'
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sub": "order-service"},  # no scope
+        {"sub": "order-service", "scope": {"listings:stock": True}},
+        {"sub": "order service", "scope": "listings:stock"},
+        {"sub": "9lives", "scope": "listings:stock"},
+        {"sub": "x" * 200, "scope": "listings:stock"},
+        {"sub": None, "scope": "listings:stock"},
+        {"sub": "order-service", "user_id": "order-service", "scope": "listings:stock"},
+    ],
+)
+def test_what_is_neither_a_user_nor_a_service_is_nobody(shared, changes):
+    assert reason_of(shared, f"Bearer {hs256(**changes)}") == "TOKEN_SUBJECT"
+
+
+def test_scopes_do_not_turn_a_user_into_a_service(shared):
+    identity = shared.identity_of(f"Bearer {hs256(scope='listings:stock')}")
+    assert (identity.user_id, identity.service) == (7, "")
+
+
+def test_a_replaced_public_key_serves_once_the_file_is_looked_at(pem):
+    checked = verifier(public_key_path=pem, reload_seconds=0.000001)
+    assert reason_of(checked, f"Bearer {rs256(OTHER_KEY)}") == "TOKEN_SIGNATURE"
+    pem.write_bytes(
+        OTHER_KEY.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    assert checked.identity_of(f"Bearer {rs256(OTHER_KEY)}").user_id == 7
+    pem.write_text("half a key")
+    assert checked.identity_of(f"Bearer {rs256(OTHER_KEY)}").user_id == 7
+
+
+def test_weak_keys_serve_nobody(tmp_path):
+    weak = rsa.generate_private_key(public_exponent=65537, key_size=1024).public_key()
+    path = tmp_path / "weak"
+    path.write_bytes(
+        weak.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    with pytest.raises(ValueError, match="1024 bits"):
+        verifier(public_key_path=path)
+    key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(weak)) | {"kid": "weak"}
+    path.write_text(json.dumps({"keys": [key]}))
+    with pytest.raises(ValueError, match="2048 bits"):
+        verifier(jwks_path=path)
 
 
 def test_clocks_may_differ_by_five_seconds(shared):

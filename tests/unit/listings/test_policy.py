@@ -33,6 +33,13 @@ LIMITS = {
     "BatchUpdateStock": (20, USER),
     "CheckStockAvailability": (200, IP),
 }
+OF_SERVICES = {
+    "DecrementStock",
+    "RollbackStock",
+    "GetListingsForReindex",
+    "ResetReindexFlags",
+    "SyncDiscounts",
+}
 PRIVATE_READS = {
     "GetFavoritedUsers",
     "GetUserFavorites",
@@ -67,6 +74,8 @@ def test_every_method_has_its_row(method: str):
     assert policy.timeout_tight == INHERITED_SECONDS.get(method, 30)
     assert (limit and (limit.per_minute, limit.by)) == LIMITS.get(method)
     assert (policy.access is Access.PUBLIC) == (not policy.writes and method not in PRIVATE_READS)
+    assert (policy.access is Access.SERVICE) == (method in OF_SERVICES)
+    assert (policy.scope is None) == (policy.access is Access.PUBLIC)
     assert policy.failure == FAILURES.get(method, "")
 
 

@@ -10,3 +10,12 @@ SELECT s.id, s.user_id, s.slug, s.name, s.description, s.logo_url, s.banner_url,
        COALESCE(s.created_at, 'epoch') AS created_at,
        COALESCE(s.updated_at, s.created_at, 'epoch') AS updated_at
 FROM storefronts AS s;
+
+-- name: owner
+-- Whose storefront it is. Deleted ones too: their things do not become anybody's.
+SELECT user_id FROM storefronts WHERE id = $1::bigint;
+
+-- name: owner_of_product
+-- Whose product it is: its storefront's owner, or who offers it where there is no storefront.
+SELECT COALESCE(s.user_id, l.user_id) FROM listings AS l LEFT JOIN storefronts AS s ON s.id = l.storefront_id
+WHERE l.id = $1::bigint;

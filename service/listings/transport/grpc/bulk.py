@@ -15,6 +15,7 @@ from listings.v1 import listings_pb2 as pb
 if TYPE_CHECKING:
     from listings.domain.products import ProductChange
     from listings.transport.call import Call, Handler
+    from listings.usecases.ownership import Ownership
     from listings.usecases.product_bulk import ProductBulk
 
 # A deletion that its caller stops waiting for is still done: with less time left than this it is not begun.
@@ -28,8 +29,9 @@ _CHANGEABLE_IN_BULK: Final = frozenset(
 class ProductBulkHandlers:
     """BulkCreateProducts, BulkUpdateProducts, BulkDeleteProducts."""
 
-    def __init__(self, bulk: ProductBulk) -> None:
+    def __init__(self, bulk: ProductBulk, ownership: Ownership) -> None:
         self._bulk = bulk
+        self._ownership = ownership
 
     def methods(self) -> dict[str, Handler]:
         """This aggregate's part of the method table."""
@@ -44,6 +46,7 @@ class ProductBulkHandlers:
         request = pb.BulkCreateProductsRequest.FromString(data)
         storefront_id = positive_id(request.storefront_id, "storefront_id")
         _check_number("products", len(request.products))
+        await self._ownership.check_storefront(storefront_id, call.required_owner())
         for item in request.products:
             item.has_variants = False  # variants are created one product at a time
         outcome = await self._bulk.create(
@@ -72,6 +75,7 @@ class ProductBulkHandlers:
                     f"updates[{index}]", f"updates[{index}]: nothing to change: send at least one field"
                 )
             items.append((item.product_id, value_or_error(_change, item)))
+        await self._ownership.check_storefront(storefront_id, call.required_owner())
         outcome = await self._bulk.update(storefront_id, items)
         return pb.BulkUpdateProductsResponse(
             products=[product_message(product) for product in outcome.products],
@@ -93,6 +97,7 @@ class ProductBulkHandlers:
         _check_number("product_ids", len(request.product_ids))
         for index, product_id in enumerate(request.product_ids):
             positive_id(product_id, f"product_ids[{index}]")
+        await self._ownership.check_storefront(storefront_id, call.required_owner())
         outcome = await self._bulk.delete(storefront_id, request.product_ids, hard=request.hard_delete)
         return pb.BulkDeleteProductsResponse(
             successful_count=outcome.deleted,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from listings.domain.errors import DeadlineExceeded, invalid
+from listings.domain.errors import DeadlineExceeded, PermissionDenied, invalid
 from listings.domain.inventory import LedgerFilter
 from listings.domain.stock import Item, Line
 from listings.transport.fields import positive_id
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from listings.domain.inventory import LedgerEntry
     from listings.transport.call import Call, Handler
     from listings.usecases.inventory import Inventory
+    from listings.usecases.ownership import Ownership
 
 # A long batch that is cut off leaves its caller in doubt; one that has no time is refused before it begins.
 _SHORTEST_BATCH_SECONDS: Final = 5.0
@@ -27,8 +28,9 @@ _SHORTEST_BATCH_SECONDS: Final = 5.0
 class InventoryHandlers:
     """RecordInventoryMovement, BatchUpdateStock, GetInventoryHistory, GetProductStats."""
 
-    def __init__(self, inventory: Inventory) -> None:
+    def __init__(self, inventory: Inventory, ownership: Ownership) -> None:
         self._inventory = inventory
+        self._ownership = ownership
 
     def methods(self) -> dict[str, Handler]:
         """This aggregate's part of the method table."""
@@ -46,12 +48,14 @@ class InventoryHandlers:
         positive_id(request.product_id, "product_id")
         if request.HasField("variant_id"):
             positive_id(request.variant_id, "variant_id")
+        user_id = call.acting_user(request.user_id)
+        await self._ownership.check_storefront(storefront_id, call.required_owner())
         outcome = await self._inventory.record(
             storefront_id=storefront_id,
             item=Item(request.product_id, request.variant_id),
             movement_type=request.movement_type,
             quantity=request.quantity,
-            user_id=call.acting_user(request.user_id),
+            user_id=user_id,
             reason=request.reason or None,
             notes=request.notes or None,
             key=request.idempotency_key if request.HasField("idempotency_key") else None,
@@ -70,6 +74,8 @@ class InventoryHandlers:
             )
         request = pb.BatchUpdateStockRequest.FromString(data)
         storefront_id = positive_id(request.storefront_id, "storefront_id")
+        user_id = call.acting_user(request.user_id)
+        await self._ownership.check_storefront(storefront_id, call.required_owner())
         results = await self._inventory.set_counts(
             storefront_id=storefront_id,
             lines=[
@@ -81,7 +87,7 @@ class InventoryHandlers:
                 )
                 for item in request.items
             ],
-            user_id=call.acting_user(request.user_id),
+            user_id=user_id,
             reason=request.reason or None,
             key=request.idempotency_key if request.HasField("idempotency_key") else None,
         )
@@ -105,19 +111,17 @@ class InventoryHandlers:
     async def history(self, data: bytes, call: Call) -> bytes:
         """Look back."""
         request = pb.GetInventoryHistoryRequest.FromString(data)
-        found = await self._inventory.history(
-            LedgerFilter(
-                storefront_id=request.storefront_id if request.HasField("storefront_id") else None,
-                product_id=request.product_id if request.HasField("product_id") else None,
-                variant_id=request.variant_id if request.HasField("variant_id") else None,
-                order_id=request.order_id if request.HasField("order_id") else None,
-                movement_types=tuple(request.movement_types),
-                created_after=_moment(request, "created_after"),
-                created_before=_moment(request, "created_before"),
-            ),
-            page_size=request.page_size,
-            token=request.page_token,
+        wanted = LedgerFilter(
+            storefront_id=request.storefront_id if request.HasField("storefront_id") else None,
+            product_id=request.product_id if request.HasField("product_id") else None,
+            variant_id=request.variant_id if request.HasField("variant_id") else None,
+            order_id=request.order_id if request.HasField("order_id") else None,
+            movement_types=tuple(request.movement_types),
+            created_after=_moment(request, "created_after"),
+            created_before=_moment(request, "created_before"),
         )
+        await self._check_reader(wanted, call.required_owner())
+        found = await self._inventory.history(wanted, page_size=request.page_size, token=request.page_token)
         return pb.GetInventoryHistoryResponse(
             movements=[_movement(entry) for entry in found.entries], next_page_token=found.next_page_token
         ).SerializeToString()
@@ -125,7 +129,9 @@ class InventoryHandlers:
     async def stats(self, data: bytes, call: Call) -> bytes:
         """Sum a storefront up."""
         request = pb.GetProductStatsRequest.FromString(data)
-        stats = await self._inventory.stats(positive_id(request.storefront_id, "storefront_id"))
+        storefront_id = positive_id(request.storefront_id, "storefront_id")
+        await self._ownership.check_storefront(storefront_id, call.required_owner())
+        stats = await self._inventory.stats(storefront_id)
         return pb.GetProductStatsResponse(
             stats=pb.ProductStats(
                 total_products=stats.total_products,
@@ -136,6 +142,20 @@ class InventoryHandlers:
                 total_sold=stats.total_sold,
             )
         ).SerializeToString()
+
+    async def _check_reader(self, wanted: LedgerFilter, owner: int | None) -> None:
+        """A shop's history is its owner's business: raise PermissionDenied unless the filter stays within it."""
+        if owner is None:
+            return
+        if wanted.storefront_id is not None:
+            await self._ownership.check_storefront(wanted.storefront_id, owner)
+        elif wanted.product_id is not None:
+            await self._ownership.check_product(wanted.product_id, owner)
+        else:
+            raise PermissionDenied(
+                "the history of all shops is not a user's: name storefront_id or product_id",
+                reason="NOT_OWNER",
+            )
 
 
 def _moment(request: pb.GetInventoryHistoryRequest, field: str) -> datetime | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from listings.cache.encoded import EncodedCache, Topic
     from listings.transport.call import Call, Handler
     from listings.usecases.listings import Listings
+    from listings.usecases.ownership import Ownership
 
 _PAGES: Final[Topic] = ("pages",)
 # Pages are cached by the request's own bytes, so that a hit parses nothing. A longer request is no
@@ -25,8 +26,9 @@ _LONGEST_KEY: Final = 2048
 class ListingHandlers:
     """GetListing, CreateListing, UpdateListing, DeleteListing, ListListings."""
 
-    def __init__(self, listings: Listings, cache: EncodedCache) -> None:
+    def __init__(self, listings: Listings, cache: EncodedCache, ownership: Ownership) -> None:
         self._listings = listings
+        self._ownership = ownership
         self._cache = cache
 
     def methods(self) -> dict[str, Handler]:
@@ -86,20 +88,21 @@ class ListingHandlers:
     async def create(self, data: bytes, call: Call) -> bytes:
         """Store a new draft."""
         request = pb.CreateListingRequest.FromString(data)
-        created = await self._listings.create(
-            NewListing.checked(
-                user_id=call.acting_user(request.user_id),
-                storefront_id=present(request, "storefront_id"),
-                title=request.title,
-                description=present(request, "description"),
-                price=request.price,
-                currency=request.currency,
-                category_id=request.category_id,
-                quantity=request.quantity,
-                sku=present(request, "sku"),
-                source_type=present(request, "source_type"),
-            )
+        new = NewListing.checked(
+            user_id=call.acting_user(request.user_id),
+            storefront_id=present(request, "storefront_id"),
+            title=request.title,
+            description=present(request, "description"),
+            price=request.price,
+            currency=request.currency,
+            category_id=request.category_id,
+            quantity=request.quantity,
+            sku=present(request, "sku"),
+            source_type=present(request, "source_type"),
         )
+        if new.storefront_id is not None:
+            await self._ownership.check_storefront(new.storefront_id, call.required_owner())
+        created = await self._listings.create(new)
         return pb.CreateListingResponse(listing=listing_message(created)).SerializeToString()
 
     async def update(self, data: bytes, call: Call) -> bytes:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from listings.cache.encoded import EncodedCache
     from listings.domain.products import Product
     from listings.transport.call import Call, Handler
+    from listings.usecases.ownership import Ownership
     from listings.usecases.products import Products
 
 _MOST_NAMED: Final = 100
@@ -32,8 +33,9 @@ _LARGEST_PAGE: Final = 100
 class ProductHandlers:
     """GetProduct, GetProductsBySKUs, GetProductsByIDs, ListProducts, CreateProduct, UpdateProduct, DeleteProduct."""
 
-    def __init__(self, products: Products, cache: EncodedCache) -> None:
+    def __init__(self, products: Products, cache: EncodedCache, ownership: Ownership) -> None:
         self._products = products
+        self._ownership = ownership
         self._cache = cache
 
     def methods(self) -> dict[str, Handler]:
@@ -148,7 +150,9 @@ class ProductHandlers:
         """Offer a product."""
         request = pb.CreateProductRequest.FromString(data)
         storefront_id = positive_id(request.storefront_id, "storefront_id")
-        product = await self._products.create(storefront_id, new_product(request))
+        new = new_product(request)
+        await self._ownership.check_storefront(storefront_id, call.required_owner())
+        product = await self._products.create(storefront_id, new)
         return pb.ProductResponse(product=product_message(product)).SerializeToString()
 
     async def update(self, data: bytes, call: Call) -> bytes:
@@ -159,17 +163,17 @@ class ProductHandlers:
         change = product_change(request, writable=CHANGEABLE)
         if change.is_empty:
             raise nothing_to_change()
+        await self._ownership.check_storefront(storefront_id, call.required_owner())
         product = await self._products.update(storefront_id, product_id, change)
         return pb.ProductResponse(product=product_message(product)).SerializeToString()
 
     async def delete(self, data: bytes, call: Call) -> bytes:
         """Delete a product."""
         request = pb.DeleteProductRequest.FromString(data)
-        variants = await self._products.delete(
-            positive_id(request.storefront_id, "storefront_id"),
-            positive_id(request.product_id, "product_id"),
-            hard=request.hard_delete,
-        )
+        storefront_id = positive_id(request.storefront_id, "storefront_id")
+        product_id = positive_id(request.product_id, "product_id")
+        await self._ownership.check_storefront(storefront_id, call.required_owner())
+        variants = await self._products.delete(storefront_id, product_id, hard=request.hard_delete)
         kind = "hard" if request.hard_delete else "soft"
         return pb.DeleteProductResponse(
             success=True, message=f"Product {kind} deleted successfully", variants_deleted=variants

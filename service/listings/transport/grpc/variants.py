@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from listings.cache.encoded import EncodedCache
     from listings.transport.call import Call, Handler
+    from listings.usecases.ownership import Ownership
     from listings.usecases.variants import Variants
 
 # `is_active` of the create messages is a plain boolean, so absent and false look alike: it is ignored.
@@ -27,8 +28,9 @@ _IN_NEW: Final = CHANGEABLE - {"is_active"}
 class VariantHandlers:
     """GetVariant, GetVariantsByProductID, {Create,Update,Delete}ProductVariant, BulkCreateProductVariants."""
 
-    def __init__(self, variants: Variants, cache: EncodedCache) -> None:
+    def __init__(self, variants: Variants, cache: EncodedCache, ownership: Ownership) -> None:
         self._variants = variants
+        self._ownership = ownership
         self._cache = cache
 
     def methods(self) -> dict[str, Handler]:
@@ -68,7 +70,9 @@ class VariantHandlers:
         """Create a variant."""
         request = pb.CreateProductVariantRequest.FromString(data)
         product_id = _product_id(request.product_id)
-        [variant] = await self._variants.create(product_id, [NewVariant.checked(present(request, _IN_NEW))])
+        new = NewVariant.checked(present(request, _IN_NEW))
+        await self._ownership.check_product(product_id, call.required_owner())
+        [variant] = await self._variants.create(product_id, [new])
         return pb.VariantResponse(variant=variant_message(variant)).SerializeToString()
 
     async def create_many(self, data: bytes, call: Call) -> bytes:
@@ -83,6 +87,7 @@ class VariantHandlers:
         for index, item in enumerate(request.variants):
             with in_item(f"variants[{index}]"):
                 new.append(NewVariant.checked(present(item, _IN_NEW)))
+        await self._ownership.check_product(product_id, call.required_owner())
         created = await self._variants.create(product_id, new)
         return pb.BulkCreateProductVariantsResponse(
             variants=[variant_message(variant) for variant in created], successful_count=len(created)
@@ -94,14 +99,18 @@ class VariantHandlers:
         variant_id = positive_id(request.variant_id, "variant_id")
         product_id = positive_id(request.product_id, "product_id")
         wanted = chosen(present(request, CHANGEABLE), request.update_mask.paths, writable=CHANGEABLE)
-        variant = await self._variants.update(product_id, variant_id, VariantChange.checked(wanted))
+        change = VariantChange.checked(wanted)
+        await self._ownership.check_product(product_id, call.required_owner())
+        variant = await self._variants.update(product_id, variant_id, change)
         return pb.VariantResponse(variant=variant_message(variant)).SerializeToString()
 
     async def delete(self, data: bytes, call: Call) -> bytes:
         """Remove a variant."""
         request = pb.DeleteProductVariantRequest.FromString(data)
         variant_id = positive_id(request.variant_id, "variant_id")
-        await self._variants.remove(positive_id(request.product_id, "product_id"), variant_id)
+        product_id = positive_id(request.product_id, "product_id")
+        await self._ownership.check_product(product_id, call.required_owner())
+        await self._variants.remove(product_id, variant_id)
         return pb.DeleteProductVariantResponse(
             success=True, message="Variant deleted successfully"
         ).SerializeToString()

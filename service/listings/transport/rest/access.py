@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 def acting_user(call: Call, given: int | None, *, where: str) -> int:
     """The acting user's id; `where` says in which part of the request `user_id` belongs.
 
-    A verified token wins over what the request says; only an administrator's may name somebody else.
+    A user's verified token wins over what the request says; only an administrator's or a service's may
+    name somebody else.
     Raises InvalidArgument naming `user_id` when there is neither.
     """
     identity = call.identity
-    if identity is not None and not (identity.is_admin and given is not None):
+    if identity is not None and not (identity.acts_for_anyone and given is not None) and identity.user_id:
         return identity.user_id
     if given is None:
         raise invalid(

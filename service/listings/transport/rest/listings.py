@@ -21,6 +21,7 @@ from listings.transport.rest.parameters import (
     PageToken,
     Price,
     UserInQuery,
+    WholeNumber,
     offset_of,
     refusals,
 )
@@ -30,7 +31,9 @@ from listings.transport.rest.service import ServiceOf
 Words = Annotated[
     str, Query(max_length=200, description="Words to look for: at least 2 characters. `q` wins over `query`.")
 ]
-Owner = Annotated[int | None, Query(ge=1, le=HIGHEST_ID, alias="user_id", description="Who offers it.")]
+Owner = Annotated[
+    WholeNumber | None, Query(ge=1, le=HIGHEST_ID, alias="user_id", description="Who offers it.")
+]
 
 
 router = APIRouter(prefix="/api/v1/listings", tags=["Listings"], route_class=EdgeRoute)
@@ -79,20 +82,21 @@ async def list_listings(
 )
 async def create_listing(service: ServiceOf, call: CallOf, body: bodies.NewListing) -> JSONResponse:
     """Create a listing as a draft. A private sale (c2c) expires after 30 days."""
-    created = await service.listings.create(
-        NewListing.checked(
-            user_id=acting_user(call, body.user_id, where="body"),
-            storefront_id=body.storefront_id,
-            title=body.title,
-            description=body.description,
-            price=body.price,
-            currency=body.currency,
-            category_id=body.category_id,
-            quantity=body.quantity,
-            sku=body.sku,
-            source_type=body.source_type,
-        )
+    new = NewListing.checked(
+        user_id=acting_user(call, body.user_id, where="body"),
+        storefront_id=body.storefront_id,
+        title=body.title,
+        description=body.description,
+        price=body.price,
+        currency=body.currency,
+        category_id=body.category_id,
+        quantity=body.quantity,
+        sku=body.sku,
+        source_type=body.source_type,
     )
+    if new.storefront_id is not None:
+        await service.ownership.check_storefront(new.storefront_id, call.required_owner())
+    created = await service.listings.create(new)
     return JSONResponse(render.listing(created), 201, headers={"Location": f"/api/v1/listings/{created.id}"})
 
 

@@ -17,6 +17,7 @@ from listings.usecases.categories import Categories
 from listings.usecases.favorites import Favorites
 from listings.usecases.images import Images
 from listings.usecases.listings import Listings
+from listings.usecases.ownership import Ownership
 from listings.usecases.search import Search
 from listings.usecases.storefronts import Storefronts
 
@@ -31,6 +32,7 @@ class RestService:
     favorites: Favorites
     images: Images
     listings: Listings
+    ownership: Ownership
     search: Search
     storefronts: Storefronts
     health: Health
