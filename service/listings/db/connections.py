@@ -25,7 +25,7 @@ from listings.db.constraints import translated
 from listings.domain.errors import Aborted, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 
     from opentelemetry.trace import Tracer
 
@@ -48,6 +48,12 @@ _ATTEMPTS: Final = 4
 # How long a session that is given up may take to cancel its statement and to close.
 _CLOSE_SECONDS: Final = 5.0
 
+# PostgreSQL answers the request to cancel a statement in milliseconds; a server that is paused or far away gets more.
+_SETTLE_SECONDS: Final = 2.0
+
+# What PostgreSQL gets beyond its own statement_timeout before a connection is taken for dead.
+_GRACE_SECONDS: Final = 2.0
+
 _LOST: Final = (
     OSError,
     asyncpg.InterfaceError,
@@ -63,7 +69,7 @@ _LOST: Final = (
 class Session:
     """One held connection. Not for two tasks at a time: `Connections` lends it to one."""
 
-    __slots__ = ("_begun", "_connection", "_metrics", "_prepared", "_slow_seconds", "_tracer")
+    __slots__ = ("_begun", "_connection", "_interrupted", "_metrics", "_prepared", "_slow_seconds", "_tracer")
 
     def __init__(
         self,
@@ -75,6 +81,7 @@ class Session:
         self._tracer = tracer
         self._connection = connection
         self._begun = False
+        self._interrupted = False
         self._prepared: dict[str, asyncpg.prepared_stmt.PreparedStatement[Record]] = {}
         self._metrics = metrics
         self._slow_seconds = slow_seconds
@@ -93,6 +100,16 @@ class Session:
     def in_transaction(self) -> bool:
         """Whether a transaction is open or may be: one whose BEGIN was cancelled may have begun all the same."""
         return self._begun or self._connection.is_in_transaction()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a caller left during a statement, and PostgreSQL has not yet said that it ended."""
+        return self._interrupted
+
+    async def settle(self) -> None:
+        """Wait until PostgreSQL answers again."""
+        await self._connection.execute("SELECT")
+        self._interrupted = False
 
     async def begin(self) -> None:
         """Open a transaction. Not asyncpg's own: it takes a cancelled BEGIN for a transaction ever after."""
@@ -133,6 +150,7 @@ class Session:
                 raise
             return await self._fetch(statement, *args)
         except BaseException as error:
+            self._interrupted = isinstance(error, asyncio.CancelledError)
             self._metrics.failed(statement.name, type(error).__name__)
             raise
         seconds = time.perf_counter() - started
@@ -217,6 +235,8 @@ class Connections:
             session.connection.terminate()
             raise self._unavailable(error) from error
         except _LOST as error:
+            # One that still looks open has not answered in time, and never will.
+            self._distrust(session)
             raise self._unavailable(error) from error
         except asyncpg.PostgresError as error:
             raise translated(error) from error
@@ -330,6 +350,8 @@ class Connections:
             connection = await asyncpg.connect(
                 self._settings.dsn(),
                 timeout=self._settings.connect_timeout_seconds,
+                # PostgreSQL ends statements by itself; when it does not answer either, nobody is there.
+                command_timeout=self._settings.statement_timeout_seconds + _GRACE_SECONDS,
                 statement_cache_size=0,  # sessions keep their own, for as long as they live
                 server_settings=self._settings.server_settings(),
             )
@@ -347,14 +369,36 @@ class Connections:
         if session.usable and session.in_transaction:
             # Its caller was cancelled in its first step, or twice (its deadline passed and its client hung up) and
             # could not even roll back. Who drops the connection now drops the request to cancel its statement too.
-            task = asyncio.get_running_loop().create_task(self._cancel_and_close(session))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._finish(self._cancel_and_close(session))
         elif self._closed or not session.usable:
             self._discard(session)
+        elif session.interrupted:
+            self._finish(self._settle(session))
         else:
             self._hand_over(session)
         self._metrics.in_use(self._open - len(self._idle))
+
+    def _finish(self, work: Coroutine[None, None, None]) -> None:
+        """What is still to be done with a session that nobody holds any more."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _settle(self, session: Session) -> None:
+        """Lend a session again when its cancelled statement has ended, not before: the next caller would wait."""
+        try:
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                await session.settle()
+        except (*_LOST, asyncpg.PostgresError) as error:
+            log.warning("a session did not answer", error=type(error).__name__)
+            self._distrust(session)
+        self._give_back(session)
+
+    def _distrust(self, session: Session) -> None:
+        """End a session that does not answer, and the idle ones: what silenced it has most likely silenced them."""
+        session.connection.terminate()
+        while self._idle:
+            self._discard(self._idle.pop())
 
     async def _cancel_and_close(self, session: Session) -> None:
         try:

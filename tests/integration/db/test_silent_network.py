@@ -1,0 +1,82 @@
+"""A network that swallows everything and says nothing: sessions that were open stay so, and nobody answers there."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from providers.tcp_proxy import TcpProxy
+
+from listings.db.connections import Connections
+from listings.db.statements import Statement
+from listings.domain.errors import Unavailable
+from listings.metrics import Metrics
+from listings.settings import DatabaseSettings
+
+PID = Statement("test.pid", "SELECT pg_backend_pid()")
+
+
+@pytest.fixture
+async def network(postgres):
+    if postgres.tcp_address is None:
+        pytest.skip("a given server has no second address, and a proxy cannot stand in front of a socket")
+    at = urlsplit(postgres.tcp_address)
+    async with TcpProxy(("127.0.0.1", at.port)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def connections(network, postgres, dsn):
+    at = urlsplit(postgres.tcp_dsn(urlsplit(dsn).path[1:]))
+    url = urlunsplit(at._replace(netloc=f"{at.username}:{at.password}@127.0.0.1:{network.port}"))
+    settings = DatabaseSettings.model_validate(
+        {"url": url, "pool_size": 2, "statement_timeout_seconds": 0.1, "acquire_timeout_seconds": 30}
+    )
+    pool = Connections(settings, Metrics().database)
+    yield pool
+    await pool.close()
+
+
+async def both(connections) -> set[int]:
+    """The backends of both sessions, which are idle afterwards."""
+    async with connections.session() as first, connections.session() as second:
+        return {await first.fetchval(PID), await second.fetchval(PID)}
+
+
+async def test_sessions_that_were_open_are_given_up_together_after_one_did_not_answer_a_cancel(
+    network, connections
+):
+    dead = await both(connections)
+    network.silent = True
+    asking = asyncio.create_task(connections.fetchval(PID))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    network.forget()
+    network.silent = False
+    # At first the other one is lent, which is as dead, and its caller gives up as well: that is all it takes.
+    with pytest.raises(Unavailable):
+        await connections.fetchval(PID)
+    assert not dead & await both(connections)
+
+
+async def test_a_caller_without_a_deadline_is_told_after_the_time_that_postgresql_has(network, connections):
+    dead = await both(connections)
+    network.silent = True
+    with pytest.raises(Unavailable):
+        await connections.fetchval(PID)
+    network.forget()
+    network.silent = False
+    assert not dead & await both(connections)
+
+
+async def test_a_session_is_lent_again_once_its_cancelled_statement_has_ended(network, connections):
+    alive = await both(connections)
+    asking = asyncio.create_task(connections.fetchval(PID))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert alive == await both(connections)
