@@ -63,11 +63,13 @@ def translated(error: asyncpg.PostgresError) -> BaseException:
             return Aborted("the change met concurrent changes; retry", retry_after_seconds=0.05)
         case asyncpg.LockNotAvailableError():
             return Aborted("the row is locked by other work; retry", retry_after_seconds=0.2)
-        case (
-            asyncpg.ReadOnlySQLTransactionError()
-            | asyncpg.DiskFullError()
-            | asyncpg.InsufficientResourcesError()
-        ):
+        case asyncpg.DiskFullError():
+            return Unavailable(
+                "the database's disk is full: it cannot take writes until there is room; retry",
+                reason="DATABASE_DISK_FULL",
+                retry_after_seconds=5,
+            )
+        case asyncpg.ReadOnlySQLTransactionError() | asyncpg.InsufficientResourcesError():
             return Unavailable(
                 "the database cannot take writes right now; retry",
                 reason="DATABASE_READ_ONLY",
