@@ -296,7 +296,7 @@ class Migrations(Part):
     )
     deadline_seconds: int = Field(1800, ge=30, le=86400, description="Longest run of one attempt.")
     lock_timeout_seconds: int = Field(
-        3,
+        1,
         ge=1,
         le=60,
         description="How long one statement queues for a table while everybody queues behind it.",

@@ -44,8 +44,9 @@ class Options:
 
     lock_wait_seconds: float = 60.0
     """Longest wait for another runner."""
-    lock_timeout_ms: int = 3_000
-    """Longest time one statement queues for a table; everybody else queues behind it meanwhile."""
+    lock_timeout_ms: int = 1_000
+    """Longest time one statement queues for a table; everybody else queues behind it meanwhile, with every session
+    of a pool: so it is shorter than a request waits for one."""
     attempts: int = 5
     """Tries per file when a table stays locked."""
     allow_edited: bool = False
