@@ -121,7 +121,8 @@ class Connection(asyncio.Protocol):
         if trailers is None:
             decoder = hpack.Decoder()
             trailers = {str(name): str(value) for name, value in decoder.decode(block)}
-            self._known[block] = trailers
+            if trailers.get("grpc-status") == "0":  # refusals differ, by request id at least
+                self._known[block] = trailers
         answered = self._waiting.pop(stream)
         if answered.done():
             return

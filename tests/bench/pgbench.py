@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 READS = ("listings.by_ids", "listings.page", "listings.count", "search.")
 # As many different calls as a round of the service makes, so that both meet the same rows in the same caches.
 SAMPLES = 640
+# pgbench takes 128 scripts: each chooses among so many calls, and makes one.
 CALLS_PER_SCRIPT = 8
 CLIENTS = 8
-# Scripts after which a client has met every text of a statement: there are a few, and 8 calls in a script.
-UNTIL_ALL_ARE_PLANNED = 6
+# Calls after which a client has met every text of a statement: there are a few.
+UNTIL_ALL_ARE_PLANNED = 48
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def quoted(text: str) -> str:
 
 
 def scripts_for(calls: list[list[Sent]]) -> tuple[list[str], list[str]]:
-    """(options, scripts) for pgbench; each script makes CALLS_PER_SCRIPT calls.
+    """(options, scripts) for pgbench; each script makes one of CALLS_PER_SCRIPT calls, drawn at random.
 
     A script prepares a statement once per connection, as the service does, and executes it by name:
     parsing that one short line is part of the yardstick.
@@ -115,32 +116,46 @@ def scripts_for(calls: list[list[Sent]]) -> tuple[list[str], list[str]]:
     names = {text: f"s{number}" for number, text in enumerate(texts)}
     scripts = []
     for first in range(0, len(calls), CALLS_PER_SCRIPT):
-        lines = []
-        for sent in itertools.chain.from_iterable(calls[first : first + CALLS_PER_SCRIPT]):
-            name = names[sent.sql]
-            lines += [f"\\if :{name} = 0", f"PREPARE {name} AS {sent.sql};", f"\\set {name} 1", "\\endif"]
-            arguments = ", ".join(literal(value) for value in sent.args)
-            lines.append(f"EXECUTE {name}({arguments});" if arguments else f"EXECUTE {name};")
+        chosen_from = calls[first : first + CALLS_PER_SCRIPT]
+        lines = [f"\\set call random(0, {len(chosen_from) - 1})"]
+        for number, call in enumerate(chosen_from):
+            lines.append(f"\\if :call = {number}")
+            for sent in call:
+                name = names[sent.sql]
+                lines += [f"\\if :{name} = 0", f"PREPARE {name} AS {sent.sql};", f"\\set {name} 1", "\\endif"]
+                arguments = ", ".join(literal(value) for value in sent.args)
+                lines.append(f"EXECUTE {name}({arguments});" if arguments else f"EXECUTE {name};")
+            lines.append("\\endif")
         scripts.append("\n".join(lines) + "\n")
     return [option for name in names.values() for option in ("-D", f"{name}=0")], scripts
 
 
-def run_pgbench(dsn: str, calls: list[list[Sent]], count: int, postgres: Part) -> float:
+def run_pgbench(
+    dsn: str, calls: list[list[Sent]], count: int, postgres: Part, per_second: float | None = None
+) -> float:
     """PostgreSQL's CPU per call in microseconds, 8 clients, generic plans, no JIT.
 
-    Connections that have planned every statement, as the service's have: what connecting and planning
-    cost is measured by a shorter run, and taken off.
+    `per_second` is the rate at which calls come, None: as fast as they are answered. A server that is never idle
+    needs about half the time per call of one that is woken for each, so what a service costs at some rate
+    is compared with the same rate.
+
+    Connections have planned every statement, as the service's have: what connecting and planning cost
+    is measured by a shorter run, and taken off.
     """
-    each = max(count // CLIENTS // CALLS_PER_SCRIPT, 1)
-    short = cpu_of_run(dsn, calls, UNTIL_ALL_ARE_PLANNED, postgres)
-    long = cpu_of_run(dsn, calls, UNTIL_ALL_ARE_PLANNED + each, postgres)
-    return (long - short) / (each * CLIENTS * CALLS_PER_SCRIPT) * 1e6
+    each = max(count // CLIENTS, 1)
+    short = cpu_of_run(dsn, calls, UNTIL_ALL_ARE_PLANNED, postgres, per_second)
+    long = cpu_of_run(dsn, calls, UNTIL_ALL_ARE_PLANNED + each, postgres, per_second)
+    return (long - short) / (each * CLIENTS) * 1e6
 
 
-def cpu_of_run(dsn: str, calls: list[list[Sent]], each: int, postgres: Part) -> float:
+def cpu_of_run(
+    dsn: str, calls: list[list[Sent]], each: int, postgres: Part, per_second: float | None
+) -> float:
     """PostgreSQL's CPU seconds while every client runs `each` of the scripts, drawn at random."""
     pgbench = choose_postgres().folder / "pgbench"
     options, scripts = scripts_for(calls)
+    if per_second is not None:
+        options += ["-R", f"{per_second:.0f}"]
     with tempfile.TemporaryDirectory() as folder:
         for number, script in enumerate(scripts):
             path = Path(folder) / f"{number}.sql"

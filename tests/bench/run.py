@@ -6,8 +6,9 @@
 
 Machines differ and are shared, so nothing here compares a time with a constant: every ratio is taken
 side by side in one run. Two yardsticks: an empty grpcio handler that returns the very bytes of a
-cached GetListing (CPU per call), and pgbench running the very statements that the service sends
-(PostgreSQL's CPU per call; `alone` is the same without other load).
+cached GetListing (CPU per call), and pgbench running the very statements that the service sends, as
+often per second, beside as much other work (PostgreSQL's CPU per call). `alone` is pgbench at full speed with
+the machine for itself: what the statements cost a server that does nothing else and is never idle.
 """
 
 # ruff: noqa: E402 - a script must put tests/ on the path before it imports from there
@@ -106,8 +107,8 @@ class Bench:
     async def in_company(self, measured: Callable[[], float]) -> float:
         """Measure while a service and its clients keep the machine as busy as in a round of our own.
 
-        They ask for one cached listing, which PostgreSQL never sees. Without them pgbench has the caches of
-        the processors for itself, and needs about half of what the same statements cost beside any server.
+        They ask for one cached listing, which PostgreSQL never sees. Without them pgbench has the processors and
+        their caches for itself.
         """
         generator = Generator(self.cached.address)
         measuring = asyncio.create_task(asyncio.to_thread(measured))
@@ -204,7 +205,8 @@ def measure(bench: Bench, rounds: int) -> dict[str, Row]:
                 calls = max(int(workload.calls * bench.scale), 64)
                 measured = partial(run_pgbench, bench.dsn, captured[workload.name], calls, bench.postgres)
                 row.alone.append(measured())
-                row.yardstick.append(uvloop.run(bench.in_company(measured)))
+                as_often = partial(measured, per_second=row.outcomes[-1].per_second)
+                row.yardstick.append(uvloop.run(bench.in_company(as_often)))
         console.print(f"round {number} of {rounds} done" + ("" if number else " (warm-up, not counted)"))
     return rows
 
