@@ -209,6 +209,10 @@ prove-operator: $(READY) ## The long proofs of the operator on a real cluster: u
 	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 tests/unit/listings_operator $(NEEDS_KUBERNETES) $(ARGS)
 	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -o timeout=1800 --durations=10 tests/e2e $(ARGS)
 
+.PHONY: prove-protection
+prove-protection: $(READY) ## The long proofs of protection: the rate limiter (about 5 min)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/unit/listings/test_token_bucket.py tests/integration/edge/test_shared_limits.py tests/prove/test_rate_limiter.py $(ARGS)
+
 .PHONY: bench-quick
 bench-quick: $(READY) ## The benchmarks with few rows and short runs, as CI does
 	@$(BIN)/python tests/bench/run.py --quick $(ARGS)

@@ -57,7 +57,6 @@ async def _buckets(settings: Settings, metrics: BucketMetrics) -> AsyncIterator[
         return
     limits = settings.rate_limit
     shared = RedisBuckets(
-        settings.redis,
         address,
         metrics,
         wait_seconds=limits.redis_wait_seconds,

@@ -15,14 +15,13 @@ import hashlib
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import redis.asyncio as redis_asyncio
 import structlog
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from listings.cache.local_buckets import LocalBuckets, Recent, microseconds
 from listings.domain.token_bucket import Rate, until_next
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from listings.limit_metrics import BucketMetrics
-    from listings.settings import RedisSettings
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +91,6 @@ class RedisBuckets:
 
     def __init__(
         self,
-        settings: RedisSettings,
         address: str,
         metrics: BucketMetrics,
         *,
@@ -105,13 +102,11 @@ class RedisBuckets:
 
         Nothing is connected before the first call that is limited.
         """
-        self._client = redis_asyncio.Redis.from_url(
-            address,
-            socket_timeout=settings.timeout_seconds,
-            socket_connect_timeout=settings.timeout_seconds,
-            max_connections=2,  # a broken one may still be closing
-            retry=Retry(NoBackoff(), 0),
+        # Without time limits of redis-py: ours stands around each call, and its own cost as much as the call.
+        pool = redis_asyncio.ConnectionPool.from_url(
+            address, socket_timeout=None, socket_connect_timeout=None, retry=Retry(NoBackoff(), 0)
         )
+        self._connection = pool.make_connection()  # type: ignore[no-untyped-call] # missing in its stubs
         self._metrics = metrics
         self._wait_seconds = wait_seconds
         self._lease_percent = lease_percent
@@ -156,7 +151,7 @@ class RedisBuckets:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-        await self._client.aclose()
+        await self._connection.disconnect()
 
     async def _ask(self) -> None:
         while self._asked:
@@ -166,7 +161,7 @@ class RedisBuckets:
                 continue
             try:
                 answer = await self._call(asked)
-            except (RedisError, OSError, TimeoutError, ValueError) as error:
+            except (RedisError, OSError, TimeoutError) as error:
                 self._lost(error)
                 self._settle_alone(asked)
             else:
@@ -187,11 +182,24 @@ class RedisBuckets:
         began = time.perf_counter()
         async with asyncio.timeout(self._wait_seconds):
             try:
-                answer = await self._client.evalsha(_SHA, len(keys), *keys, *arguments)
+                answer = await self._run("EVALSHA", _SHA, len(keys), *keys, *arguments)
             except NoScriptError:  # a new Redis, or SCRIPT FLUSH; nothing was done
-                answer = await self._client.eval(SCRIPT, len(keys), *keys, *arguments)
+                answer = await self._run("EVAL", SCRIPT, len(keys), *keys, *arguments)
         self._metrics.asked(time.perf_counter() - began)
-        return [int(number) for number in answer]
+        return answer
+
+    async def _run(self, *command: str | int) -> list[int]:
+        """Send one command over the connection, which is made when there is none."""
+        connection = self._connection
+        packed = connection.pack_command(*command)
+        try:
+            await connection.send_packed_command(packed, check_health=False)
+            answer = await connection.read_response()
+        except redis_asyncio.ConnectionError:
+            # Redis closes connections that rested for long. Should it have heard us, tokens are taken twice.
+            await connection.send_packed_command(packed, check_health=False)
+            answer = await connection.read_response()
+        return cast("list[int]", answer)
 
     def _settle(self, key: str, ask: _Asked, granted: int, full_in: int, now: int) -> None:
         """Tell the callers, and remember what they leave."""
@@ -220,7 +228,7 @@ class RedisBuckets:
         return self._local.judge(key, rate)
 
     def _lost(self, error: Exception) -> None:
-        late = isinstance(error, TimeoutError | RedisTimeoutError)
+        late = isinstance(error, TimeoutError)
         lost = isinstance(error, OSError | redis_asyncio.ConnectionError)
         self._metrics.failed("timeout" if late else "connection" if lost else "answer")
         if self._returning is None:
@@ -239,7 +247,7 @@ class RedisBuckets:
             await asyncio.sleep(_PROBE_SECONDS[min(attempt, len(_PROBE_SECONDS) - 1)])
             try:
                 await self._call({key: _Asked(rate, [nobody])})
-            except (RedisError, OSError, TimeoutError, ValueError) as error:
+            except (RedisError, OSError, TimeoutError) as error:
                 self._lost(error)
                 attempt += 1
             else:

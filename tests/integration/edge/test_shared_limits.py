@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from listings.cache.redis_buckets import PREFIX, SCRIPT, RedisBuckets
 from listings.domain.token_bucket import MINUTE, Rate, per_minute, take
 from listings.metrics import Metrics
-from listings.settings import RedisSettings
 from listings.v1 import listings_pb2 as pb
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ async def instance(url: str, *, wait_seconds: float = PATIENT, lease_percent: in
     """The buckets of one process, and its metrics' reader."""
     metrics = Metrics()
     buckets = RedisBuckets(
-        RedisSettings(url=url, timeout_seconds=10),
         url,
         metrics.rate_limit.buckets,
         wait_seconds=wait_seconds,
@@ -172,6 +170,16 @@ async def test_a_flushed_redis_learns_the_script_again_and_what_was_taken(redis_
             10 <= await admitted(buckets, "key", rate, 50) <= 40
         )  # what is left, and seconds of a slow machine
         assert metric("listings_rate_limit_redis_errors_total", reason="answer") == 0
+
+
+async def test_a_connection_that_redis_closed_is_made_again_and_nobody_notices(redis_url):
+    rate = per_minute(60)
+    async with instance(redis_url) as (buckets, metric):
+        assert await admitted(buckets, "key", rate, 50) == 50
+        with redis.Redis.from_url(redis_url) as client:
+            client.client_kill_filter(_type="normal", skipme=True)
+        assert 10 <= await admitted(buckets, "key", rate, 50) <= 40
+        assert metric("listings_rate_limit_decisions_total", decided_by="fallback") == 0
 
 
 async def test_while_redis_is_away_each_process_goes_on_from_what_it_knew(redis_process):
