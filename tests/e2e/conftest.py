@@ -144,7 +144,7 @@ def story(cluster: Cluster, api: Api, release: Release) -> Callable[..., Abstrac
             print(release.log)
             raise
         finally:
-            shop.close()
+            shop.leave()
 
     return opened
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncpg
+import grpc
 import pytest
 
+from listings.cli import smoke
 from listings.cli.smoke import Checks, SmokeFailed, _check
+from listings.client.errors import RateLimited, Unavailable
 
 
 async def test_a_working_service_passes_and_nothing_is_left(service):
@@ -29,3 +32,37 @@ async def test_a_working_service_passes_and_nothing_is_left(service):
 async def test_nobody_there_is_a_failure_that_names_the_check(dsn):
     with pytest.raises(SmokeFailed, match="health/live"):
         await _check(Checks(), dsn, "127.0.0.1:1", "http://127.0.0.1:1", None)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        RateLimited(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many at once"),
+        Unavailable(grpc.StatusCode.UNAVAILABLE, "busy; retry", retry_after=0.01),
+    ],
+)
+async def test_a_busy_service_is_asked_again(refusal, monkeypatch):
+    monkeypatch.setattr(smoke, "_PAUSE_SECONDS", 0.01)
+    answers = [refusal, refusal, "found"]
+
+    async def ask():
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    checks = Checks()
+    assert await checks.run("get", ask) == "found"
+    assert list(checks.done) == ["get"]
+
+
+async def test_a_service_that_is_away_is_not_asked_again():
+    asked = []
+
+    async def ask():
+        asked.append(1)
+        raise Unavailable(grpc.StatusCode.UNAVAILABLE, "connection refused")
+
+    with pytest.raises(SmokeFailed, match="connection refused"):
+        await Checks().run("get", ask)
+    assert len(asked) == 1

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import asyncpg
@@ -25,10 +26,11 @@ from rich.console import Console
 from listings.cli.complaints import configuration_or_exit
 from listings.cli.report import ReportOption, failure, write_report
 from listings.client import CallError, ListingsClient
+from listings.client.errors import RateLimited
 from listings.v1 import listings_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 _Result = TypeVar("_Result")
 
@@ -38,6 +40,8 @@ _USER: Final = 2_000_000_000
 # Longer than any run may take; younger data belongs to a run under way.
 _LEFT_BEHIND: Final = "1 hour"
 _DEADLINE_SECONDS: Final = 10.0
+# Between two tries, where a busy service does not say how long to wait.
+_PAUSE_SECONDS: Final = 0.5
 
 _REMOVE: Final = (
     "DELETE FROM listings WHERE category_id = ANY(SELECT id FROM categories WHERE {rows})",
@@ -61,11 +65,11 @@ class Checks:
     done: dict[str, float] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
-    async def run(self, name: str, work: Awaitable[_Result]) -> _Result:
+    async def run(self, name: str, ask: Callable[[], Awaitable[_Result]]) -> _Result:
         """Do one check; whatever it raises becomes a SmokeFailed that names it."""
         began = time.monotonic()
         try:
-            result = await asyncio.wait_for(work, _DEADLINE_SECONDS)
+            result = await asyncio.wait_for(_patiently(ask), _DEADLINE_SECONDS)
         except TimeoutError:
             raise SmokeFailed(name, f"no answer within {_DEADLINE_SECONDS:.0f} s") from None
         except (CallError, grpc.aio.AioRpcError, OSError, asyncpg.PostgresError) as error:
@@ -119,13 +123,17 @@ def _show(checks: Checks) -> None:
 
 
 async def _check(checks: Checks, dsn: str, grpc_address: str, http_address: str, token: str | None) -> None:
-    for path in ("live", "ready"):
-        await checks.run(f"HTTP /health/{path}", asyncio.to_thread(_fetch, f"{http_address}/health/{path}"))
+    for path in ("/health/live", "/health/ready"):
+        await checks.run(f"HTTP {path}", partial(asyncio.to_thread, _fetch, http_address + path))
     async with grpc.aio.insecure_channel(grpc_address) as channel:
-        await checks.run("gRPC health", _grpc_health(channel))
+        await checks.run("gRPC health", lambda: _grpc_health(channel))
     async with ListingsClient(grpc_address, token=token, user_id=_USER, deadline=_DEADLINE_SECONDS) as client:
-        await checks.run("list", client.list_listings(pb.ListListingsRequest(limit=1, status="active")))
-        await checks.run("search", client.search_listings(pb.SearchListingsRequest(query="smoke", limit=1)))
+        await checks.run(
+            "list", lambda: client.list_listings(pb.ListListingsRequest(limit=1, status="active"))
+        )
+        await checks.run(
+            "search", lambda: client.search_listings(pb.SearchListingsRequest(query="smoke", limit=1))
+        )
         async with _ground(checks, dsn) as (category, storefront):
             await _write(checks, client, category, storefront)
 
@@ -135,7 +143,7 @@ async def _write(checks: Checks, client: ListingsClient, category: int, storefro
         user_id=_USER, title="Smoke test", price=1, currency="RSD", category_id=category, quantity=3
     )
     try:
-        created = await client.create_listing(request)
+        created = await _patiently(lambda: client.create_listing(request))
     except CallError as error:
         if error.code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
             checks.skipped += ["create", "update", "favorites", "stock check", "delete"]
@@ -144,22 +152,24 @@ async def _write(checks: Checks, client: ListingsClient, category: int, storefro
     checks.done["create"] = 0.0
     listing = created.listing.id
     await checks.run(
-        "update", client.update_listing(pb.UpdateListingRequest(id=listing, user_id=_USER, price=2))
+        "update", lambda: client.update_listing(pb.UpdateListingRequest(id=listing, user_id=_USER, price=2))
     )
-    read = await checks.run("get", client.get_listing(pb.GetListingRequest(id=listing)))
+    read = await checks.run("get", lambda: client.get_listing(pb.GetListingRequest(id=listing)))
     if read.listing.price != 2:
         raise SmokeFailed("get", f"the price is {read.listing.price} after it was set to 2")
     await checks.run(
         "add favorite",
-        client.add_to_favorites(pb.AddToFavoritesRequest(user_id=_USER, listing_id=listing)),
+        lambda: client.add_to_favorites(pb.AddToFavoritesRequest(user_id=_USER, listing_id=listing)),
     )
     await checks.run(
         "remove favorite",
-        client.remove_from_favorites(pb.RemoveFromFavoritesRequest(user_id=_USER, listing_id=listing)),
+        lambda: client.remove_from_favorites(
+            pb.RemoveFromFavoritesRequest(user_id=_USER, listing_id=listing)
+        ),
     )
     product = await checks.run(
         "create product",
-        client.create_product(
+        lambda: client.create_product(
             pb.CreateProductRequest(
                 storefront_id=storefront,
                 name="Smoke test",
@@ -172,13 +182,29 @@ async def _write(checks: Checks, client: ListingsClient, category: int, storefro
     )
     stock = await checks.run(
         "stock check",
-        client.check_stock_availability(
+        lambda: client.check_stock_availability(
             pb.CheckStockAvailabilityRequest(items=[pb.StockItem(product_id=product.product.id, quantity=3)])
         ),
     )
     if not stock.all_available:
         raise SmokeFailed("stock check", "3 of 3 units are not available")
-    await checks.run("delete", client.delete_listing(pb.DeleteListingRequest(id=listing, user_id=_USER)))
+    await checks.run(
+        "delete", lambda: client.delete_listing(pb.DeleteListingRequest(id=listing, user_id=_USER))
+    )
+
+
+async def _patiently(ask: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Ask again while the service says that it is busy: real callers load it meanwhile, and that is no defect of it."""
+    until = time.monotonic() + _DEADLINE_SECONDS
+    while True:
+        try:
+            return await ask()
+        except CallError as error:
+            pause = error.retry_after or _PAUSE_SECONDS
+            busy = isinstance(error, RateLimited) or error.retry_after is not None
+            if not busy or time.monotonic() + pause >= until:
+                raise
+        await asyncio.sleep(pause)
 
 
 def _fetch(url: str) -> None:
@@ -199,7 +225,7 @@ async def _grpc_health(channel: grpc.aio.Channel) -> None:
 @asynccontextmanager
 async def _ground(checks: Checks, dsn: str) -> AsyncIterator[tuple[int, int]]:
     """A category and a storefront of this run's own, gone afterwards with all that is in them."""
-    connection = await checks.run("database", asyncpg.connect(dsn, timeout=_DEADLINE_SECONDS))
+    connection = await checks.run("database", lambda: asyncpg.connect(dsn, timeout=_DEADLINE_SECONDS))
     slug = f"{_SLUG}{secrets.token_hex(6)}"
     try:
         for statement in _REMOVE:

@@ -6,22 +6,20 @@ program without its note, or with another one, is built again.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import subprocess
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from e2e.cluster.processes import ClusterError, run, say
+from e2e.cluster.processes import ClusterError, alone, run, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _MODULES: Final = Path(__file__).parent / "modules"
 
@@ -148,7 +146,7 @@ class Binaries:
         if not self.missing(programs):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _alone(self.folder.parent / "build.lock"):
+        with alone(self.folder.parent / "build.lock"):
             for program in self.missing(programs):
                 started = time.monotonic()
                 say(f"building {program.name} {program.version}")
@@ -217,10 +215,3 @@ def run_go(*arguments: str, cwd: Path, environment: Mapping[str, str] | None = N
     if done.returncode:
         raise ClusterError(f"go {' '.join(arguments)} ended with {done.returncode}")
     return done.stdout
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -20,10 +20,11 @@ from e2e.cluster.host import Host, what_is_missing
 from e2e.cluster.kubectl import Kubectl, KubectlError
 from e2e.cluster.layout import Layout
 from e2e.cluster.node import Node
-from e2e.cluster.processes import ClusterError, Processes, say
+from e2e.cluster.processes import ClusterError, Processes, alone, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 _DECIDING: Final = ("kubelet", "kube-scheduler", "kube-controller-manager", "kube-proxy")
 _KEEPING: Final = ("kube-apiserver", "etcd", "containerd")
@@ -53,6 +54,11 @@ class LocalCluster:
     def containers(self) -> Containers:
         return Containers(self.layout, self.processes)
 
+    @property
+    def _lock(self) -> Path:
+        """What keeps a start from meeting a stop half way."""
+        return self.layout.folder.with_suffix(".lock")
+
     def is_running(self) -> bool:
         """Tell whether every part runs."""
         return all(self.processes.pid(name) for name in COMPONENTS)
@@ -63,6 +69,10 @@ class LocalCluster:
         if lacks:
             raise ClusterError("; ".join(lacks))
         self.binaries.build([*API, *NODE])
+        with alone(self._lock):
+            self._up()
+
+    def _up(self) -> None:
         started = time.monotonic()
         processes, containers = self.processes, self.containers
         host, node = Host(self.layout), Node(self.layout, processes, self.binaries)
@@ -91,6 +101,10 @@ class LocalCluster:
 
     def down(self) -> None:
         """Stop everything, in an order in which nothing is started again, and undo every trace on the host."""
+        with alone(self._lock):
+            self._down()
+
+    def _down(self) -> None:
         processes, containers = self.processes, self.containers
         for name in _DECIDING:
             processes.stop(name)

@@ -6,17 +6,19 @@ somebody else is never taken for ours, and never killed.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _POLL_SECONDS: Final = 0.1
 _LINES_SHOWN: Final = 15
@@ -41,6 +43,14 @@ def run(*command: str | Path, stdin: str | None = None, check: bool = True) -> s
             f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}".rstrip()
         )
     return done.stdout
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Wait until nobody else, of any process, is in a block with this lock."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,21 @@ def backends() -> list[dict[str, Any]]:
             "database",
             servers.POSTGRES,
             5432,
+            cpu="400m",
             ready=["pg_isready", "-h", "127.0.0.1", "-U", USER, "-d", USER],
             environment={"POSTGRES_USER": USER, "POSTGRES_PASSWORD": PASSWORD, "POSTGRES_DB": USER},
         ),
-        *_server("cache", servers.REDIS, 6379, ready=["redis-cli", "ping"], arguments=["--save", ""]),
+        *_server(
+            "cache", servers.REDIS, 6379, cpu="50m", ready=["redis-cli", "ping"], arguments=["--save", ""]
+        ),
         database_secret(USER),
         _secret(REDIS_SECRET, "redis://cache:6379/0"),
     ]
+
+
+def backend_pods() -> list[str]:
+    """What `kubectl delete pod` takes to stop both."""
+    return [document["metadata"]["name"] for document in backends() if document["kind"] == "Pod"]
 
 
 def database_secret(database: str, name: str = DATABASE_SECRET) -> dict[str, Any]:
@@ -64,6 +72,7 @@ def _server(
     image: str,
     port: int,
     *,
+    cpu: str,
     ready: Sequence[str],
     environment: Mapping[str, str] | None = None,
     arguments: Sequence[str] = (),
@@ -75,6 +84,8 @@ def _server(
         "args": list(arguments),
         "env": [{"name": key, "value": value} for key, value in (environment or {}).items()],
         "ports": [{"containerPort": port}],
+        # A pod that asks for nothing gets nothing while pods start that ask for something.
+        "resources": {"requests": {"cpu": cpu}},
         "readinessProbe": {"exec": {"command": list(ready)}, "periodSeconds": 1},
         "securityContext": restricted(_NUMBER),
     }

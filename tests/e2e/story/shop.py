@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 from e2e.images.variants import REPOSITORY
-from e2e.story.backends import DATABASE_SECRET, PASSWORD, REDIS_SECRET, USER, backends, database_secret
+from e2e.story.backends import (
+    DATABASE_SECRET,
+    PASSWORD,
+    REDIS_SECRET,
+    USER,
+    backend_pods,
+    backends,
+    database_secret,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -24,8 +32,8 @@ RESOURCES: Final = "/apis/listings.marketplace/v1alpha1/namespaces/{}/listingsde
 DEPLOYMENTS: Final = "/apis/apps/v1/namespaces/{}/deployments"
 JOBS: Final = "/apis/batch/v1/namespaces/{}/jobs"
 
-# What stories need on two busy cores; none of it concerns what they prove.
-_SMALL: Final = {"resources": {"requests": {"cpu": "20m", "memory": "128Mi"}}}
+# So that three pods, their servers and a client fit on a node with two CPUs; shares of it follow from requests.
+_SMALL: Final = {"resources": {"requests": {"cpu": "150m", "memory": "128Mi"}}}
 _LEDGER: Final = """
 SELECT version, count(*) FROM listings_migration_ledger
 WHERE direction = 'up' AND outcome = 'applied' GROUP BY version ORDER BY version
@@ -65,6 +73,11 @@ class Shop:
         """Remove the resource and wait until its pods have gone: the next story has the machine for itself."""
         self.kubectl.delete("listingsdeployment", self.name)
         self.kubectl("wait", "--for=delete", "--timeout=90s", "pod", "-l", "app.kubernetes.io/name=listings")
+
+    def leave(self) -> None:
+        """Close, and stop PostgreSQL and Redis: what they ask for is another story's."""
+        self.close()
+        self.kubectl("delete", "pod", *backend_pods(), "--ignore-not-found")
 
     async def another(self, number: int) -> Shop:
         """A shop on an empty database of the same server."""

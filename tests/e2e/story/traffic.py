@@ -68,6 +68,7 @@ def _objects(shop: Shop, rate: int, listing: int) -> tuple[dict[str, Any], ...]:
         "image": SERVICE.reference,
         "command": ["python", "/story/steady_client.py"],
         "env": [{"name": name, "value": value} for name, value in variables.items()],
+        "resources": {"requests": {"cpu": "200m"}},
         "readinessProbe": {"exec": {"command": ["test", "-e", "/tmp/started"]}, "periodSeconds": 1},
         "securityContext": restricted(_USER),
         "volumeMounts": [{"name": "script", "mountPath": "/story"}],
