@@ -286,6 +286,28 @@ def cache() -> Row:
                 ),
                 width=8,
             ),
+            lines(
+                "Rate Limit Decisions",
+                "Judgements per second by what made them. fallback: Redis is away; recent: refused a moment ago.",
+                "reqps",
+                query(
+                    """sum by (decided_by) (
+                        rate(listings_rate_limit_decisions_total{job="listings"}[$__rate_interval]))""",
+                    "{{decided_by}}",
+                ),
+                width=12,
+            ),
+            lines(
+                "Rate Limit on Redis",
+                "P99 of the script call that judges the calls of one tick; calls wait 20 ms for it by default.",
+                "s",
+                query(
+                    """histogram_quantile(0.99, sum by (le) (
+                        rate(listings_rate_limit_redis_duration_seconds_bucket{job="listings"}[$__rate_interval])))""",
+                    "P99",
+                ),
+                width=12,
+            ),
         ),
     )
 
