@@ -9,6 +9,7 @@ from listings.doctor.configuration import check_configuration
 from listings.doctor.database import check_database
 from listings.doctor.findings import Report
 from listings.doctor.keys import check_keys
+from listings.doctor.limits import check_limits
 from listings.doctor.listening import check_ports
 from listings.doctor.production import check_production
 from listings.doctor.redis import check_redis
@@ -26,6 +27,7 @@ async def examine(environ: Mapping[str, str], *, production: bool = False) -> Re
     settings = configuration.settings
     await check_ports(report, settings.server)
     check_keys(report, settings.auth)
+    check_limits(report, settings.rate_limit)
     await asyncio.gather(
         check_database(report, settings.database, production=production),
         check_redis(report, settings.redis, production=production),

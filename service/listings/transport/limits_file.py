@@ -59,6 +59,20 @@ def parse(text: str, preset: str) -> dict[str, RateLimit]:
     return limits_of(preset, {method: _limit(method, calls) for method, calls in methods.items()})
 
 
+def read(path: Path, preset: str) -> dict[str, RateLimit]:
+    """The limits that a file says; raises BadLimits also where it cannot be read."""
+    return parse(_text(path), preset)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadLimits(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadLimits("not UTF-8") from None
+
+
 def _limit(method: str, calls: Any) -> RateLimit | None:
     policy = POLICIES.get(method)
     if policy is None:
@@ -88,9 +102,9 @@ class LimitsFile:
     def load(self) -> None:
         """Read it for the first time; raises BadLimits, which names the file."""
         try:
-            self._hold(self._path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, BadLimits) as error:
-            raise BadLimits(f"LISTINGS_RATE_LIMIT_FILE {self._path}: {_said(error)}") from None
+            self._hold(_text(self._path))
+        except BadLimits as error:
+            raise BadLimits(f"LISTINGS_RATE_LIMIT_FILE {self._path}: {error}") from None
 
     async def watch(self) -> None:
         """Read it again and again, until cancelled."""
@@ -101,13 +115,13 @@ class LimitsFile:
     async def look(self) -> None:
         """Take over what changed; never raises for what the file says."""
         try:
-            text = await asyncio.to_thread(self._path.read_text, encoding="utf-8")
+            text = await asyncio.to_thread(_text, self._path)
             if text != self._seen:
                 self._hold(text)
-        except (OSError, UnicodeDecodeError, BadLimits) as error:
+        except BadLimits as error:
             self._metrics.file_read(usable=False)
-            if _said(error) != self._complaint:  # once per mistake, not per look
-                self._complaint = _said(error)
+            if str(error) != self._complaint:  # once per mistake, not per look
+                self._complaint = str(error)
                 log.warning("limits file not used, the limits before hold on", problem=self._complaint)
         else:
             self._complaint = ""
@@ -118,9 +132,3 @@ class LimitsFile:
         self._limiter.set(limits)
         self._seen = text
         log.info("rate limits set", per_minute={method: limit.per_minute for method, limit in limits.items()})
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)

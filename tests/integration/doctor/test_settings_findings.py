@@ -128,3 +128,14 @@ async def test_secret_is_too_short():
     assert "AUTH_SECRET_WEAK" in await codes(
         LISTINGS_AUTH_REST_WRITES="true", LISTINGS_AUTH_HS256_SECRET="short"
     )
+
+
+async def test_limits_file_that_is_missing_or_says_something_else(tmp_path: Path):
+    path = tmp_path / "limits.toml"
+    assert "LIMITS_FILE" in await codes(LISTINGS_RATE_LIMIT_FILE=str(path))
+    path.write_text("[per_minute]\nGetListings = 5")
+    report = await dead_end(LISTINGS_RATE_LIMIT_FILE=str(path))
+    (finding,) = [finding for finding in report.findings if finding.code == "LIMITS_FILE"]
+    assert "per_minute.GetListings: no such method; did you mean GetListing?" in finding.what
+    path.write_text("[per_minute]\nGetListing = 5")
+    assert "LIMITS_FILE" not in await codes(LISTINGS_RATE_LIMIT_FILE=str(path))
