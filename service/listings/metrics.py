@@ -477,17 +477,17 @@ class StockMetrics:
         for reason in ("product_not_found", "variant_not_found", "insufficient_stock", "unknown"):
             self._movement_errors.labels(reason)
 
-    def carried_out(self, operation: str, status: str) -> None:
-        """A stock request was decided."""
-        self._children[operation, status].inc()
+    def carried_out(self, operation: str, status: str, number: int) -> None:
+        """Stock requests of a batch were decided, so many alike."""
+        self._children[operation, status].inc(number)
 
     def batched(self, requests: int) -> None:
         """A batch was committed."""
         self._batch.observe(requests)
 
-    def checked(self) -> None:
-        """A check was answered."""
-        self._checks.inc()
+    def checked(self, number: int) -> None:
+        """Checks that shared a read were answered."""
+        self._checks.inc(number)
 
     def unseen(self) -> None:
         """An item was given back for an order that never took it here."""

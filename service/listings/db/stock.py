@@ -9,13 +9,14 @@ from listings.domain.inventory import MovementType
 from listings.domain.stock import Item, ItemOutcome, Outcome, Outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from listings.db.connections import Connections
     from listings.domain.stock import StockRequest
 
 _APPLY: Final = statement("stock", "apply")
 _ON_HAND: Final = statement("stock", "on_hand")
+_PRODUCTS_ON_HAND: Final = statement("stock", "products_on_hand")
 _VIEW: Final = statement("stock", "view")
 
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
@@ -53,17 +54,17 @@ class StockRows:
         rows = await self._connections.fetch(
             _APPLY,
             [request.kind.value for request in requests],
-            [request.order_id for request in requests],
-            [request.key for request in requests],
-            [request.digest for request in requests],
-            [request.storefront_id for request in requests],
+            _given(request.order_id for request in requests),
+            _given(request.key for request in requests),
+            _given(request.digest for request in requests),
+            _given(request.storefront_id for request in requests),
             [request.user_id for request in requests],
             line_requests,
             products,
             variants,
             quantities,
-            reasons,
-            notes,
+            _given(reasons),
+            _given(notes),
             self._refuse_unseen,
         )
         outcomes: list[Outcomes] = [{} for _ in requests]
@@ -73,14 +74,23 @@ class StockRows:
             )
         return outcomes
 
-    async def on_hand(self, items: Sequence[Item]) -> Mapping[Item, int]:
+    async def on_hand(self, items: Collection[Item]) -> Mapping[tuple[int, int], int]:
         """Units of the asked items; unknown and deleted ones are left out."""
+        if not any(item.variant_id for item in items):
+            rows = await self._connections.fetch(_PRODUCTS_ON_HAND, [item.product_id for item in items])
+            return {(product_id, 0): units for product_id, units in rows}
         rows = await self._connections.fetch(
             _ON_HAND, [item.product_id for item in items], [item.variant_id for item in items]
         )
-        return {Item(product_id, variant_id): units for product_id, variant_id, units in rows}
+        return {(product_id, variant_id): units for product_id, variant_id, units in rows}
 
     async def view(self, views: Mapping[int, int]) -> set[int]:
         """Add views by product; the products that exist."""
         rows = await self._connections.fetch(_VIEW, list(views), list(views.values()))
         return {row["id"] for row in rows}
+
+
+def _given(values: Iterable[str | int | None]) -> Sequence[str | int | None]:
+    """The values, or nothing where all are None: to PostgreSQL that is the same, and nothing is cheap to send."""
+    found = list(values)
+    return found if any(value is not None for value in found) else []

@@ -28,7 +28,7 @@ from listings.domain.stock import (
 from listings.usecases.stock_batch import Batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from listings.cache.invalidation import Invalidations
     from listings.db.stock import StockRows
@@ -69,21 +69,26 @@ class StockEngine:
 
     async def _carry_out(self, requests: Sequence[StockRequest]) -> list[Outcomes]:
         outcomes = await self._attempt(requests)
-        topics: set[tuple[Hashable, ...]] = set()
+        changed: set[int] = set()
+        results: Counter[tuple[str, str]] = Counter()
         for request, found in zip(requests, outcomes, strict=True):
             kinds = set()
-            for item, outcome in found.items():
-                kinds.add(outcome.outcome)
-                if outcome.outcome is Outcome.DONE:
-                    topics.update((("product", item.product_id), ("listing", item.product_id)))
-                    if outcome.known == 0:
+            for item, (outcome, before, after, known) in found.items():
+                kinds.add(outcome)
+                if outcome is Outcome.DONE:
+                    changed.add(item.product_id)
+                    if known == 0:
                         self._metrics.unseen()
-                    if self._sold is not None and outcome.stock_after < outcome.stock_before:
-                        self._sold(item, outcome.stock_before, outcome.stock_after)
-            self._tell(request, kinds)
+                    if self._sold is not None and after < before:
+                        self._sold(item, before, after)
+            results[request.kind.value, _result(request, kinds)] += 1
+        for (operation, status), number in results.items():
+            self._metrics.carried_out(operation, status, number)
         self._metrics.batched(len(requests))
-        if topics:
-            self._invalidations.changed(*topics, ("pages",))
+        if changed:
+            self._invalidations.changed(
+                *((kind, product_id) for product_id in changed for kind in ("product", "listing")), ("pages",)
+            )
         return outcomes
 
     async def _attempt(self, requests: Sequence[StockRequest]) -> list[Outcomes]:
@@ -100,27 +105,6 @@ class StockEngine:
                     raise
         raise AssertionError("unreachable")  # pragma: no cover
 
-    def _tell(self, request: StockRequest, kinds: set[Outcome]) -> None:
-        if kinds & CONFLICTS:
-            result = "conflict"
-        elif Outcome.REPLAYED in kinds:
-            result = "replayed"
-        elif Outcome.DONE in kinds:
-            result = "first"
-        else:
-            result = "refused"
-        self._metrics.carried_out(request.kind.value, result)
-        if result in {"conflict", "replayed"}:
-            log.info(
-                "stock request repeated"
-                if result == "replayed"
-                else "stock request contradicts an earlier one",
-                kind=request.kind.value,
-                order_id=request.order_id,
-                idempotency_key=request.key,
-                outcomes=sorted(kind.value for kind in kinds),
-            )
-
 
 class Stock:
     """Checks, takes and gives back units of products and variants, and counts views."""
@@ -132,7 +116,7 @@ class Stock:
         self._engine = engine
         self._invalidations = invalidations
         self._metrics = metrics
-        self._checks: Batches[frozenset[Item], Mapping[Item, int]] = Batches(
+        self._checks: Batches[Mapping[Item, int], Mapping[tuple[int, int], int]] = Batches(
             self._load, weigh=len, enough=_ENOUGH
         )
         self._views: Batches[int, bool] = Batches(self._add_views)
@@ -155,12 +139,8 @@ class Stock:
                 ],
             )
         wanted = summed(lines)
-        on_hand = await self._checks.do(frozenset(wanted))
-        self._metrics.checked()
-        return [
-            (line, on_hand.get(line.item, 0), on_hand.get(line.item, 0) >= wanted[line.item])
-            for line in lines
-        ]
+        on_hand = await self._checks.do(wanted)
+        return [(line, units := on_hand.get(line.item, 0), units >= wanted[line.item]) for line in lines]
 
     async def decrement(self, lines: Sequence[Line], order_id: str | None) -> StockAnswer:
         """Take every line of an order or none; once per order line when there is an `order_id`."""
@@ -188,8 +168,10 @@ class Stock:
                 metadata={"product_id": str(product_id)},
             )
 
-    async def _load(self, asked: Sequence[frozenset[Item]]) -> list[Mapping[Item, int]]:
-        on_hand = await self._rows.on_hand(list(frozenset().union(*asked)))
+    async def _load(self, asked: Sequence[Mapping[Item, int]]) -> list[Mapping[tuple[int, int], int]]:
+        items: set[Item] = set()
+        on_hand = await self._rows.on_hand(items.union(*asked))
+        self._metrics.checked(len(asked))
         return [on_hand] * len(asked)
 
     async def _add_views(self, product_ids: Sequence[int]) -> list[bool]:
@@ -202,6 +184,24 @@ class Stock:
             *(("listing", product_id) for product_id in viewed),
         )
         return [product_id in viewed for product_id in product_ids]
+
+
+def _result(request: StockRequest, kinds: set[Outcome]) -> str:
+    """What to count a request as; every repetition, taken or refused, has its log line."""
+    if kinds & CONFLICTS:
+        result, event = "conflict", "stock request contradicts an earlier one"
+    elif Outcome.REPLAYED in kinds:
+        result, event = "replayed", "stock request repeated"
+    else:
+        return "first" if Outcome.DONE in kinds else "refused"
+    log.info(
+        event,
+        kind=request.kind.value,
+        order_id=request.order_id,
+        idempotency_key=request.key,
+        outcomes=sorted(kind.value for kind in kinds),
+    )
+    return result
 
 
 def _problem(request: StockRequest) -> StockAnswer | None:

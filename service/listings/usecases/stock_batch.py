@@ -52,7 +52,7 @@ class Batches(Generic[R, A]):
         self._weight = 0  # of all that is queued
         self._in_flight = in_flight
         self._under_way = SharedWork(self._schedule)
-        self._queued: deque[tuple[R, asyncio.Future[A]]] = deque()
+        self._queued: deque[tuple[R, asyncio.Future[A], int]] = deque()
         self._scheduled = False
         self._gathered = 0
         self._quiet_turns = 0
@@ -65,8 +65,9 @@ class Batches(Generic[R, A]):
         ends with nothing done, unless it was at its commit.
         """
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._queued.append((request, answer))
-        self._weight += self._weigh(request)
+        weight = self._weigh(request)
+        self._queued.append((request, answer, weight))
+        self._weight += weight
         self._schedule()
         try:
             return await answer
@@ -104,8 +105,7 @@ class Batches(Generic[R, A]):
         batch: list[tuple[R, asyncio.Future[A]]] = []
         room = self._enough
         while self._queued:
-            request, answer = self._queued[0]
-            weight = self._weigh(request)
+            request, answer, weight = self._queued[0]
             given_up = answer.done()
             if batch and weight > room and not given_up:
                 break

@@ -16,6 +16,12 @@ JOIN listings l ON l.id = asked.product_id AND l.source_type = 'b2c' AND NOT l.i
 LEFT JOIN product_variants v ON v.id = asked.variant_id AND v.product_id = asked.product_id
 WHERE asked.variant_id = 0 OR v.id IS NOT NULL;
 
+-- name: products_on_hand
+-- The same for products alone, which is what most callers ask: one scan of the key finds them all.
+SELECT id, quantity
+FROM listings
+WHERE id = ANY ($1::bigint[]) AND source_type = 'b2c' AND NOT is_deleted AND deleted_at IS NULL;
+
 -- name: view
 -- Adds views, several per product at once. Rows are locked in id order before any is written, the order of
 -- every other writer of several products. The search index is not told: views alone would keep it busy.

@@ -88,13 +88,12 @@ def _order_id(value: str) -> str | None:
 
 
 def _add_results(add: Callable[..., object], results: Iterable[LineResult]) -> None:
-    for result in results:
-        product_id, variant_id = result.line.item
+    for ((product_id, variant_id), _, _, _), before, after, success, error in results:
         add(
             product_id=product_id,
             variant_id=variant_id or None,
-            stock_before=result.stock_before,
-            stock_after=result.stock_after,
-            success=result.success,
-            error=result.error,
+            stock_before=before,
+            stock_after=after,
+            success=success,
+            error=error,
         )
