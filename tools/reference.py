@@ -1,4 +1,4 @@
-"""Make the pages of docs/reference that follow from code: settings, access, commands, limits, the resource.
+"""Make the pages of docs/reference that follow from code: settings, access, commands, limits, metrics, the resource.
 
 `make docs` calls `generate`; a consistency test calls `pages` and compares, so that no page can fall behind.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import custom_resource
+import metrics_reference
 import typer.main
 from pydantic import SecretStr
 
@@ -47,6 +48,10 @@ def pages() -> dict[Path, str]:
         FOLDER / "limits.md": "\n".join(limits_page()) + "\n",
         FOLDER / "custom-resource.md": "\n".join(
             custom_resource.page(_MADE.format(where="operator/listings_operator/{spec,crd,vocabulary}.py"))
+        )
+        + "\n",
+        FOLDER / "metrics.md": "\n".join(
+            metrics_reference.page(_MADE.format(where="service/listings/{metrics,state_metrics}.py"))
         )
         + "\n",
     }

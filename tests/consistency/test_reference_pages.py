@@ -44,6 +44,7 @@ def tool(name: str) -> ModuleType:
         "docs/reference/cli.md",
         "docs/reference/limits.md",
         "docs/reference/custom-resource.md",
+        "docs/reference/metrics.md",
     ],
 )
 def test_page_follows_from_the_code(path: str):
