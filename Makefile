@@ -54,6 +54,10 @@ run: $(RUNNABLE) ## Serve with demo data on this machine; needs no database
 monitoring: $(READY) ## Watch `make run` with Prometheus, Alertmanager and exporters (Debian packages, see docs/operations)
 	@$(BIN)/python tools/monitoring.py $(ARGS)
 
+.PHONY: dashboards-preview
+dashboards-preview: $(READY) $(NODE_READY) ## Draw the dashboards without Grafana, from `make monitoring` (needs Node.js and Chromium)
+	@$(BIN)/python tools/dashboards_preview.py $(ARGS)
+
 .PHONY: monitoring-compose
 monitoring-compose: ## The same with Grafana on port 3030, in containers (needs Docker with compose)
 	@mkdir -p .data/monitoring && chmod 700 .data/monitoring
@@ -129,7 +133,7 @@ rules: $(READY) ## Check that alerts/ and dashboards/ name only what somebody ex
 	@$(BIN)/python tools/rules.py $(ARGS)
 
 .PHONY: alerts-test
-alerts-test: $(READY) ## Test rules, routes and the stack by their own programs (Debian packages, see docs/operations)
+alerts-test: $(READY) $(NODE_READY) ## Test rules, routes, panels and the stack by their own programs (see docs/operations)
 	@$(BIN)/python tests/rules/run.py
 	@$(BIN)/python -m pytest -q -n0 tests/rules $(ARGS)
 
