@@ -10,8 +10,9 @@ Stands on the generated stubs alone: nothing of the service is imported.
 """
 
 from listings.client import errors
+from listings.client.calls import CHANNEL_OPTIONS
 from listings.client.client import ListingsClient
 from listings.client.errors import CallError
 from listings.client.sync import SyncListingsClient
 
-__all__ = ["CallError", "ListingsClient", "SyncListingsClient", "errors"]
+__all__ = ["CHANNEL_OPTIONS", "CallError", "ListingsClient", "SyncListingsClient", "errors"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,22 @@ if TYPE_CHECKING:
 
 SERVICE: Final = listings_pb2.DESCRIPTOR.services_by_name["ListingsService"]
 DEADLINE_SECONDS: Final = 5.0
+
+# Every pod behind a headless Service gets calls for as long as it says that it serves. Names are looked up again a second
+# after a connection was lost, not half a minute: a rollout and its rollback replace every pod in less.
+CHANNEL_OPTIONS: Final = (
+    (
+        "grpc.service_config",
+        json.dumps(
+            {
+                "loadBalancingConfig": [{"round_robin": {}}],
+                "healthCheckConfig": {"serviceName": SERVICE.full_name},
+            }
+        ),
+    ),
+    ("grpc.dns_min_time_between_resolutions_ms", 1000),
+)
+"""For any channel to the service: what lets its rollouts go unnoticed."""
 
 # Between the tries of a read; a restarting service or a moved pod answers within the second.
 _PAUSES: Final = (0.1, 0.4)

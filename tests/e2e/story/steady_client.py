@@ -18,20 +18,17 @@ from pathlib import Path
 import grpc
 from google.protobuf import empty_pb2
 
+from listings.client import CHANNEL_OPTIONS
 from listings.v1 import listings_pb2 as pb
 from listings.v1 import listings_pb2_grpc
 
 RATE = float(os.environ["RATE"])
-CONFIG = """
-{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": "listings.v1.ListingsService"}}
-"""
 STOP, STARTED = Path("/tmp/stop"), Path("/tmp/started")
 DEADLINE_SECONDS = 10.0
 
 
 async def main() -> None:
-    options = [("grpc.service_config", CONFIG)]
-    channel = grpc.aio.insecure_channel(f"dns:///{os.environ['ADDRESS']}", options=options)
+    channel = grpc.aio.insecure_channel(f"dns:///{os.environ['ADDRESS']}", CHANNEL_OPTIONS)
     stub = listings_pb2_grpc.ListingsServiceStub(channel)
     failures: Counter[str] = Counter()
     taken: list[float] = []
