@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
 # What calls read with; the upkeep that a service does beside them has other names.
 READS = ("listings.by_ids", "listings.page", "listings.count", "search.")
-# As many different calls as a round of the service makes, so that both meet the same rows in the same caches.
-SAMPLES = 640
-# pgbench takes 128 scripts: each chooses among so many calls, and makes one.
-CALLS_PER_SCRIPT = 8
+# pgbench takes no more than 128; each chooses among several calls, and makes one.
+SCRIPTS = 120
 CLIENTS = 8
 # Calls after which a client has met every text of a statement: there are a few.
 UNTIL_ALL_ARE_PLANNED = 48
@@ -40,8 +38,12 @@ class Sent:
     args: tuple[object, ...]
 
 
-async def captured_statements(dsn: str, workload: Workload, catalog: Catalog) -> list[list[Sent]]:
-    """What a real service sends for each of a few sample calls."""
+async def captured_statements(dsn: str, workload: Workload, catalog: Catalog, calls: int) -> list[list[Sent]]:
+    """What a real service sends for each of `calls` calls.
+
+    As many as a round of the service makes: a few rows read over and over would come from the caches of
+    the processors, and a round's thousands of different ones do not.
+    """
     sent: list[Sent] = []
     original = connections_module.Session.fetch
 
@@ -69,7 +71,7 @@ async def captured_statements(dsn: str, workload: Workload, catalog: Catalog) ->
         connections_module.Session.fetch = recording  # type: ignore[method-assign] # we only listen
         try:
             source = workload.requests(catalog, 1)
-            for _ in range(SAMPLES):
+            for _ in range(calls):
                 sent.clear()
                 await generator.answer_of(*next(source))
                 per_call.append(list(sent))
@@ -106,7 +108,7 @@ def quoted(text: str) -> str:
 
 
 def scripts_for(calls: list[list[Sent]]) -> tuple[list[str], list[str]]:
-    """(options, scripts) for pgbench; each script makes one of CALLS_PER_SCRIPT calls, drawn at random.
+    """(options, scripts) for pgbench; each of at most SCRIPTS makes one of its calls, drawn at random.
 
     A script prepares a statement once per connection, as the service does, and executes it by name:
     parsing that one short line is part of the yardstick.
@@ -114,8 +116,9 @@ def scripts_for(calls: list[list[Sent]]) -> tuple[list[str], list[str]]:
     texts = list(dict.fromkeys(sent.sql for call in calls for sent in call))
     names = {text: f"s{number}" for number, text in enumerate(texts)}
     scripts = []
-    for first in range(0, len(calls), CALLS_PER_SCRIPT):
-        chosen_from = calls[first : first + CALLS_PER_SCRIPT]
+    in_script = -(-len(calls) // SCRIPTS)
+    for first in range(0, len(calls), in_script):
+        chosen_from = calls[first : first + in_script]
         lines = [f"\\set call random(0, {len(chosen_from) - 1})"]
         for number, call in enumerate(chosen_from):
             lines.append(f"\\if :call = {number}")

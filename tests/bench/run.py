@@ -191,7 +191,11 @@ def measure(bench: Bench, rounds: int) -> dict[str, Row]:
     """All workloads and yardsticks in turn, `rounds` times, after one round that is not counted."""
     rows = {workload.name: Row() for workload in WORKLOADS}
     captured = {
-        workload.name: uvloop.run(captured_statements(bench.dsn, workload, bench.catalog))
+        workload.name: uvloop.run(
+            captured_statements(
+                bench.dsn, workload, bench.catalog, calls=max(int(workload.calls * bench.scale), 64)
+            )
+        )
         for workload in WORKLOADS
         if not workload.cached and not workload.name.startswith("Create")
     }

@@ -61,7 +61,7 @@ class Categories:
         self._metrics = metrics
         self._clock = clock
         self._latest: Snapshot | None = None
-        self._reads: CoalescedReads[None, Snapshot] = CoalescedReads(self._read, in_flight=1)
+        self._reads: CoalescedReads[None, Snapshot] = CoalescedReads(self._read)
 
     def current(self) -> Snapshot | None:
         """The snapshot, if it may still be served: no waiting, for answers given at once."""

@@ -44,7 +44,7 @@ async def test_a_missing_key_is_none():
 async def test_while_queries_run_further_keys_wait_for_one_common_query():
     source = Source()
     source.gate.clear()
-    reads = CoalescedReads(source.load, in_flight=1)
+    reads = CoalescedReads(source.load)
     first = asyncio.create_task(reads.get(1))
     while not source.queries:
         await asyncio.sleep(0)
@@ -58,7 +58,7 @@ async def test_while_queries_run_further_keys_wait_for_one_common_query():
 async def test_a_key_asked_for_after_a_query_was_sent_is_read_again():
     source = Source()
     source.gate.clear()
-    reads = CoalescedReads(source.load, in_flight=1)
+    reads = CoalescedReads(source.load)
     before = asyncio.create_task(reads.get(7))
     while not source.queries:
         await asyncio.sleep(0)
@@ -70,9 +70,35 @@ async def test_a_key_asked_for_after_a_query_was_sent_is_read_again():
     assert await after == "changed"
 
 
+async def asks_after_quiet_turns(
+    reads: CoalescedReads[int, str], source: Source, quiet: int
+) -> list[list[int]]:
+    """The queries made for two keys, the second asked for after so many turns of the event loop without a key."""
+    already = len(source.queries)
+    first = asyncio.create_task(reads.get(1))
+    for _ in range(quiet + 1):
+        await asyncio.sleep(0)
+    await asyncio.gather(first, reads.get(2))
+    return source.queries[already:]
+
+
+async def test_nobody_waits_for_company_that_was_not_there_before():
+    source = Source()
+    reads = CoalescedReads(source.load)
+    assert await asks_after_quiet_turns(reads, source, 4) == [[1], [2]]
+
+
+async def test_where_callers_come_in_company_a_few_quiet_turns_do_not_part_them():
+    source = Source()
+    reads = CoalescedReads(source.load)
+    await asyncio.gather(*(reads.get(number) for number in range(5)))
+    assert await asks_after_quiet_turns(reads, source, 4) == [[1, 2]]
+    assert await asks_after_quiet_turns(reads, source, 40) == [[1], [2]]
+
+
 async def test_batches_are_bounded():
     source = Source()
-    reads = CoalescedReads(source.load, max_batch=10, in_flight=1)
+    reads = CoalescedReads(source.load, max_batch=10)
     await asyncio.gather(*(reads.get(number) for number in range(25)))
     assert sorted(len(query) for query in source.queries) == [5, 10, 10]
 
@@ -110,7 +136,7 @@ async def test_a_caller_that_gives_up_leaves_the_others_alone():
 async def test_a_query_ends_with_the_last_of_its_callers_and_makes_room_for_the_next():
     source = Source()
     source.gate.clear()
-    reads = CoalescedReads(source.load, in_flight=1)
+    reads = CoalescedReads(source.load)
     callers = [asyncio.create_task(reads.get(number)) for number in (1, 1, 2)]
     while not source.queries:
         await asyncio.sleep(0)
@@ -129,7 +155,7 @@ async def test_a_query_ends_with_the_last_of_its_callers_and_makes_room_for_the_
 async def test_whenever_a_lone_caller_gives_up_the_next_key_is_read(patience):
     source = Source()
     source.gate.clear()
-    reads = CoalescedReads(source.load, in_flight=1)
+    reads = CoalescedReads(source.load)
     caller = asyncio.create_task(reads.get(1))
     for _ in range(patience):
         await asyncio.sleep(0)
