@@ -79,7 +79,7 @@ async def test_many_readers_at_once_each_get_their_own_listing(service):
 async def test_a_cached_answer_leaves_at_once(service, new):
     created = await create(service, new())
     cache = EncodedCache(CacheMetrics(CollectorRegistry()))
-    handlers = ListingHandlers(service.app.use_cases.listings, cache)
+    handlers = ListingHandlers(service.app.use_cases.listings, cache, service.app.use_cases.ownership)
     for handle, request in (
         (handlers.get, pb.GetListingRequest(id=created.id)),
         (handlers.list, pb.ListListingsRequest(limit=5)),
