@@ -137,6 +137,10 @@ alerts-test: $(READY) $(NODE_READY) ## Test rules, routes, panels and the stack 
 	@$(BIN)/python tests/rules/run.py
 	@$(BIN)/python -m pytest -q -n0 tests/rules $(ARGS)
 
+.PHONY: alerts-live
+alerts-live: $(READY) ## Break real parts, see alerts fire, arrive and clear: a few of them (about 3 min)
+	@$(BIN)/python -m pytest -q -n0 -s tests/alerts_live $(ARGS)
+
 .PHONY: migrations-lint
 migrations-lint: $(READY) ## Look for migrations that would lock tables or break writers
 	@$(BIN)/squawk migrations/*.up.sql
@@ -216,6 +220,12 @@ prove-operator: $(READY) ## The long proofs of the operator on a real cluster: u
 .PHONY: prove-protection
 prove-protection: $(READY) ## The long proofs of protection: the rate limiter (about 5 min)
 	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/unit/listings/test_token_bucket.py tests/integration/edge/test_shared_limits.py tests/prove/test_rate_limiter.py $(ARGS)
+
+.PHONY: prove-alerts
+prove-alerts: $(READY) ## The long proof of alerts: every one by a fault of its own, and its table (about 10 min)
+	@$(BIN)/python tools/rules.py
+	@$(BIN)/python tests/rules/run.py
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -s tests/rules tests/alerts_live $(ARGS)
 
 .PHONY: bench-quick
 bench-quick: $(READY) ## The benchmarks with few rows and short runs, as CI does

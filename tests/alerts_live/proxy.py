@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -70,15 +71,28 @@ class Proxy:
     async def _carry(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, delayed: bool
     ) -> None:
-        with suppress(OSError):
-            while piece := await source.read(65536):
-                if delayed and self.delay_seconds:
-                    await asyncio.sleep(self.delay_seconds)
-                if sink.is_closing():
+        """Pieces that follow each other closely are late together, not one after the other."""
+        under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+        async def arrive() -> None:
+            while True:
+                due, piece = await under_way.get()
+                await asyncio.sleep(max(due - time.monotonic(), 0))
+                if not piece:
+                    sink.write_eof()
                     return
                 sink.write(piece)
                 await sink.drain()
-            sink.write_eof()
+
+        arriving = asyncio.create_task(arrive())
+        with suppress(OSError, RuntimeError):  # the other end has gone; uvloop says so by the second
+            piece = b"none yet"
+            while piece:
+                piece = await source.read(65536)
+                under_way.put_nowait((time.monotonic() + self.delay_seconds * delayed, piece))
+            await arriving
+        arriving.cancel()
+        await asyncio.gather(arriving, return_exceptions=True)
 
 
 @asynccontextmanager

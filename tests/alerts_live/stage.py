@@ -103,7 +103,10 @@ class Stage:
         self._targets: dict[str, dict[str, dict[str, str]]] = {job: {} for job in _JOBS}
 
     async def serve(self, name: str, *, network: Proxy | None = None, **environment: str) -> Service:
-        """Start a service and have it watched in the namespace `name`; `network`: its way to the database."""
+        """Start a service and have it watched in the namespace `name`.
+
+        `network` is its way to the database; `environment` are settings, without their prefix `LISTINGS_`.
+        """
         dsn = self.primary.tcp_dsn(name)
         way = dsn.replace(f":{urlsplit(dsn).port}/", f":{network.port}/") if network else dsn
         connection = await asyncpg.connect(self.primary.tcp_dsn("postgres"))
@@ -111,10 +114,12 @@ class Stage:
             await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE listings')
         finally:
             await connection.close()
+        own = {f"LISTINGS_{key}": value for key, value in environment.items()}
         log = self.folder / f"{name}.log"
-        process = Listings(way, log, {"LISTINGS_REDIS_URL": self.redis.url, **_EAGER, **environment})
+        process = Listings(way, log, {"LISTINGS_REDIS_URL": self.redis.url, **_EAGER, **own})
         self._opened.callback(end, process)
         await asyncio.to_thread(process.wait_ready, seconds=PATIENCE_SECONDS)
+        assert "not a known setting" not in log.read_text(), log.read_text()
         self.services[name] = Service(name, process, dsn)
         self.watch("listings", process.http.removeprefix("http://"), namespace=name, service=name)
         return self.services[name]
@@ -178,6 +183,22 @@ class Stage:
             for each in answer.raise_for_status().json()
             if each["status"]["inhibitedBy"] and each["labels"].get("namespace", "") == namespace
         }
+
+    async def until_firing(self, namespace: str, name: str, *, seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait for an alert."""
+
+        async def fires() -> bool:
+            return name in await self.firing(namespace)
+
+        await self.until(fires, f"{name} fires in {namespace!r}", seconds=seconds)
+
+    async def until_silent(self, namespace: str, *names: str) -> None:
+        """Wait until none of these fires."""
+
+        async def none_fires() -> bool:
+            return not await self.firing(namespace) & set(names)
+
+        await self.until(none_fires, f"{', '.join(names)} clear in {namespace!r}")
 
     @staticmethod
     async def until(condition: Callable[[], Any], what: str, *, seconds: float = PATIENCE_SECONDS) -> Any:
@@ -265,6 +286,8 @@ def _standby(primary: EmbeddedPostgres, folder: Path) -> Callable[[], None]:
             "-c",
             "listen_addresses=",
             "-c",
+            "port=5432",  # names the socket
+            "-c",
             "wal_receiver_status_interval=1s",
         ],
         stdout=log,
@@ -324,8 +347,8 @@ async def _watch(stage: Stage, *, shorten: bool) -> None:
         for file in sorted((ROOT / "alerts").glob("*.yaml")):
             (folder / file.name).write_text(yaml.safe_dump(compressed.rules(file), sort_keys=False))
     config = yaml.safe_load((FILES / "prometheus.yml").read_text())
-    every = f"{compressed.SCRAPE_SECONDS}s"
     if shorten:
+        every = f"{compressed.SCRAPE_SECONDS}s"
         config["global"] |= {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every}
     config["rule_files"] = [f"{folder}/*.yaml"]
     config["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [alertmanager]}]

@@ -70,6 +70,12 @@ def readers(most: int) -> Iterator[Request]:
         yield call("GetListing", pb.GetListingRequest(id=chance.randint(1, most)))
 
 
+def doubters() -> Iterator[Request]:
+    """IsFavorite, each time of something else: one statement that no other call shares."""
+    for number in itertools.count(1):
+        yield call("IsFavorite", pb.IsFavoriteRequest(user_id=number, listing_id=1 + number % 200))
+
+
 class Flow:
     """One stream of calls; `per_second` may be changed, 0 pauses it. `outcomes` counts by method and code."""
 

@@ -25,6 +25,34 @@ GROUPS = {
     "slo_alerts": 6,
     "warning_alerts": 8,
 }
+# What was agreed for each of the 25: how long, how bad, and its thresholds.
+AGREED = {
+    "CacheHitRatioLow": ("15m", "warning", 0.7),
+    "CacheUnavailable": ("2m", "critical"),
+    "ServiceDown": ("1m", "critical"),
+    "HighErrorRateCritical": ("5m", "critical", 0.1),
+    "DatabasePoolExhausted": ("2m", "critical", 0.95),
+    "HighLatencyP99Critical": ("5m", "critical", 2),
+    "RedisConnectionIssues": ("5m", "critical", 0.1),
+    "MemoryUsageCritical": ("5m", "critical", 0.9, 0.95),
+    "DatabasePoolSaturation": ("10m", "warning", 0.8, 0.5),
+    "DatabaseQueryDurationHigh": ("10m", "warning", 1),
+    "ReplicationLagHigh": ("5m", "warning", 30),
+    "AvailabilityAtRisk": ("5m", "warning", 99.95),
+    "ErrorBudgetBurnRateFast": ("2m", "critical", 14.4, 0.001),
+    "ErrorBudgetBurnRateSlow": ("15m", "warning", 6, 0.001),
+    "LatencyP95SLOBreach": ("10m", "warning", 0.2),
+    "LatencyP99SLOBreach": ("10m", "warning", 1),
+    "SuccessRateSLOBreach": ("5m", "critical", 99.5),
+    "HighLatencyP95Warning": ("10m", "warning", 1),
+    "HighErrorRateWarning": ("10m", "warning", 0.01),
+    "HighRequestRate": ("10m", "warning", 1000),
+    "RateLimitRejectionsHigh": ("10m", "warning", 10),
+    "CPUUsageHigh": ("15m", "warning", 0.7),
+    "MemoryUsageHigh": ("15m", "warning", 0.8),
+    "EventLoopLagHigh": ("10m", "warning", 0.25),
+    "DiskSpaceLow": ("5m", "warning", 0.15),
+}
 RECORDING = {
     "request_rate_metrics": 6,
     "error_rate_metrics": 5,
@@ -120,6 +148,15 @@ def test_every_alert_says_what_on_call_needs(name):
     assert notes["runbook_url"] == f"docs/runbooks/{name}.md"
     boards = {json.loads(file.read_text())["uid"] for file in (ROOT / "dashboards").glob("*.json")}
     assert re.match(r"/d/([\w-]+)", notes["dashboard"])[1] in boards
+
+
+def test_the_25_alerts_are_as_agreed():
+    grouped = {rule["alert"]: rule for group in GROUPS for rule in groups()[group]}
+    assert grouped.keys() == AGREED.keys()
+    for name, (lasting, severity, *thresholds) in AGREED.items():
+        rule = grouped[name]
+        assert (rule["for"], rule["labels"]["severity"]) == (lasting, severity), name
+        assert set(thresholds) <= numbers(promql.parse(rule["expr"])), name
 
 
 def numbers(node) -> set[float]:
