@@ -199,6 +199,9 @@ class DatabaseMetrics:
         self._open = Gauge("listings_db_connections_open", "Sessions open.", registry=registry)
         self._idle = Gauge("listings_db_connections_idle", "Sessions open and not lent.", registry=registry)
         self._in_use = Gauge("listings_db_connections_in_use", "Sessions lent.", registry=registry)
+        self._prepared = Gauge(
+            "listings_db_prepared_statements", "Statements that the open sessions hold.", registry=registry
+        )
         self._waiting = Gauge(
             "listings_db_connections_waiting", "Callers waiting for a session.", registry=registry
         )
@@ -248,6 +251,10 @@ class DatabaseMetrics:
         """How many sessions are open now."""
         self._opened = sessions
         self._open.set(sessions)
+
+    def prepared(self, statements: int) -> None:
+        """A session holds so many more statements, or fewer."""
+        self._prepared.inc(statements)
 
     def in_use(self, sessions: int) -> None:
         """How many sessions are lent now."""

@@ -140,12 +140,14 @@ class Session:
             if prepared is None:
                 prepared = await self._connection.prepare(statement.sql)
                 if len(self._prepared) >= _MOST_PREPARED:
-                    self._prepared.clear()
+                    self.forget_statements()
                 self._prepared[statement.sql] = prepared
+                self._metrics.prepared(1)
             rows = await prepared.fetch(*args)
         except asyncpg.InvalidCachedStatementError:
             # A migration changed a table under the prepared plan; outside a transaction preparing again is enough.
-            self._prepared.pop(statement.sql, None)
+            if self._prepared.pop(statement.sql, None) is not None:
+                self._metrics.prepared(-1)
             if self._connection.is_in_transaction():
                 raise
             return await self._fetch(statement, *args)
@@ -159,6 +161,11 @@ class Session:
             self._metrics.slow()
             log.warning("slow statement", statement=statement.name, seconds=round(seconds, 3))
         return rows
+
+    def forget_statements(self) -> None:
+        """Let go of every prepared statement; asyncpg has PostgreSQL do the same."""
+        self._metrics.prepared(-len(self._prepared))
+        self._prepared.clear()
 
     async def fetchrow(self, statement: Statement, *args: object) -> Record | None:
         """The first row, or None."""
@@ -408,6 +415,7 @@ class Connections:
         self._discard(session)
 
     def _discard(self, session: Session) -> None:
+        session.forget_statements()
         session.connection.terminate()
         self._open -= 1
         self._metrics.opened(self._open)

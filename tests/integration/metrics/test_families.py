@@ -194,6 +194,7 @@ async def locked(service, page: Page, listing_id: int) -> None:
         waiting = [asyncio.ensure_future(service.stub.UpdateListing(change, timeout=3)) for _ in range(8)]
         await page.until(
             "listings_db_connections_waiting",
+            "listings_db_prepared_statements",
             "listings_db_connections_in_use",
             "listings_grpc_handler_requests_active",
         )
