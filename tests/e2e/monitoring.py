@@ -106,7 +106,7 @@ class Monitoring:
         pods = self.cluster.kubectl.within(NAMESPACE)
         pods("annotate", "pod", "prometheus-e2e-0", f"e2e/looked-at={time.time_ns()}", "--overwrite")
 
-    def wait(self, what: str, find: Callable[[], _Found], *, seconds: float = 90.0) -> _Found:
+    def wait(self, what: str, find: Callable[[], _Found], *, seconds: float = 240.0) -> _Found:
         """Wait until something is found."""
         deadline = time.monotonic() + seconds
         while True:
@@ -133,6 +133,7 @@ def _objects() -> list[dict[str, Any]]:
         "imagePullPolicy": "IfNotPresent",
         "args": [f"--prometheus-config-reloader={_RELOADER}"],
         "ports": [{"name": "http", "containerPort": 8080}],
+        "resources": {"requests": {"cpu": "50m"}},
         "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -146,6 +147,7 @@ def _objects() -> list[dict[str, Any]]:
         "version": f"v{PROMETHEUS}",  # flags follow it, not the image
         "imagePullPolicy": "IfNotPresent",
         "replicas": 1,
+        "resources": {"requests": {"cpu": "100m"}},
         "serviceAccountName": "prometheus",
         "serviceDiscoveryRole": "EndpointSlice",
         "scrapeInterval": "2s",

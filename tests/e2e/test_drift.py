@@ -13,7 +13,7 @@ PROVE = bool(os.environ.get("LISTINGS_PROVE"))
 REPETITIONS = 20 if PROVE else 2
 LONGEST_SECONDS = 2.0
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 # Kind -> collection, and an edit that a person might make. Content that the API server itself keeps from being
 # edited (immutable ConfigMaps and revisions) is deleted only.

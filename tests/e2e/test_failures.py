@@ -6,7 +6,7 @@ import pytest
 from e2e.images.variants import CRASHING, FAILING, FIRST, MENDED, SCHEMA, SECOND, UNSOUND, Variant
 from e2e.story.traffic import traffic
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 MISSING = Variant("0.3.0-missing", "", {})
 

@@ -15,7 +15,7 @@ ALERTS = sorted((ROOT / "alerts").glob("*.yaml"))
 DASHBOARDS = sorted((ROOT / "dashboards").glob("*.json"))
 BROKEN = "groups: [{name: broken, rules: [{alert: Broken, expr: 'sum(rate(x[5m)'}]}]"
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 async def test_prometheus_takes_what_is_provisioned(monitoring, story, release, figures):

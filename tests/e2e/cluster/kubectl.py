@@ -63,7 +63,7 @@ class Kubectl:
         """Delete an object and wait until it is gone; nothing happens when there is none."""
         self("delete", kind, name, "--ignore-not-found")
 
-    def wait(self, condition: str, *names: str, seconds: int = 60) -> None:
+    def wait(self, condition: str, *names: str, seconds: int = 180) -> None:
         """Wait for a condition of objects, as `kubectl wait --for=<condition>` does."""
         self("wait", f"--for={condition}", f"--timeout={seconds}s", *names, seconds=seconds + 10.0)
 

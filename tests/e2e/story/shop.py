@@ -72,7 +72,7 @@ class Shop:
     def close(self) -> None:
         """Remove the resource and wait until its pods have gone: the next story has the machine for itself."""
         self.kubectl.delete("listingsdeployment", self.name)
-        self.kubectl("wait", "--for=delete", "--timeout=90s", "pod", "-l", "app.kubernetes.io/name=listings")
+        self.kubectl("wait", "--for=delete", "--timeout=100s", "pod", "-l", "app.kubernetes.io/name=listings")
 
     def leave(self) -> None:
         """Close, and stop PostgreSQL and Redis: what they ask for is another story's."""
@@ -111,7 +111,7 @@ class Shop:
         )
         return began
 
-    async def status_when(self, holds: Callable[[dict[str, Any]], bool], *, seconds: float = 120.0) -> Change:
+    async def status_when(self, holds: Callable[[dict[str, Any]], bool], *, seconds: float = 300.0) -> Change:
         """Wait for a status that speaks of the latest spec."""
 
         def seen(document: dict[str, Any]) -> bool:
@@ -120,18 +120,18 @@ class Shop:
 
         return await self.api.until(RESOURCES.format(self.namespace), self.name, seen, seconds=seconds)
 
-    async def phase(self, phase: str, *, reason: str = "", seconds: float = 120.0) -> Change:
+    async def phase(self, phase: str, *, reason: str = "", seconds: float = 300.0) -> Change:
         """Wait for a phase, and for what status gives as its reason."""
         return await self.status_when(
             lambda status: status["phase"] == phase and reason in ("", status["reason"]), seconds=seconds
         )
 
-    async def ready(self, variant: Variant, *, seconds: float = 120.0) -> Change:
+    async def ready(self, variant: Variant, *, seconds: float = 300.0) -> Change:
         """Ask for a variant and wait until it serves."""
         await asyncio.to_thread(self.ask_for, variant)
         return await self.serves(variant, seconds=seconds)
 
-    async def serves(self, variant: Variant, *, seconds: float = 120.0) -> Change:
+    async def serves(self, variant: Variant, *, seconds: float = 300.0) -> Change:
         """Wait until a variant is what is ready."""
         return await self.status_when(
             lambda status: (

@@ -50,7 +50,7 @@ async def traffic(shop: Shop, *, rate: int, listing: int) -> AsyncIterator[Traff
             _PODS.format(shop.namespace),
             _NAME,
             lambda pod: pod["status"]["phase"] in ("Succeeded", "Failed"),
-            seconds=30,
+            seconds=90,
         )
         found.result |= json.loads(kubectl("logs", _NAME).splitlines()[-1])
     finally:
