@@ -24,6 +24,9 @@ DEBIAN_PACKAGES: Final = "containerd runc containernetworking-plugins iptables c
 _PROGRAMS: Final = ("containerd", "ctr", "runc", "iptables", "conntrack", "ip")
 _CNI_FOLDERS: Final = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
 
+# As a group, all pods together weigh as much as one process of the machine; this many times as much makes them a node's.
+_WEIGHTS: Final = {"cpu.shares": str(16 * 1024), "cpu.weight": str(16 * 100)}
+
 _SET_TO_1: Final = ("net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables")
 _REWRITTEN_BY_KUBELET: Final = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops")
 
@@ -122,6 +125,9 @@ class Host:
                 # A new cpuset of cgroup v1 is empty, and would refuse every process.
                 if (group / name).exists() and not (group / name).read_text().strip():
                     (group / name).write_text((root / name).read_text())
+            for name, weight in _WEIGHTS.items():
+                if (group / name).exists():
+                    (group / name).write_text(weight)
 
 
 def unmount_below(folder: Path) -> None:
