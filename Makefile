@@ -138,7 +138,7 @@ alerts-test: $(READY) $(NODE_READY) ## Test rules, routes, panels and the stack 
 	@$(BIN)/python -m pytest -q -n0 tests/rules $(ARGS)
 
 .PHONY: alerts-live
-alerts-live: $(READY) ## Break real parts, see alerts fire, arrive and clear: a few of them (about 3 min)
+alerts-live: $(READY) ## Break real parts, see alerts fire, arrive and clear: a few of them (3 to 6 min)
 	@$(BIN)/python -m pytest -q -n0 -s tests/alerts_live $(ARGS)
 
 .PHONY: migrations-lint

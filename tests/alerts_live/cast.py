@@ -120,6 +120,7 @@ async def everybody(stage: Stage) -> AsyncIterator[Cast]:
             works,
         )
         await opened.enter_async_context(slow.visited(Flow(doubters(), 6)))
+        await opened.enter_async_context(small.visited(Flow(readers(200), 2)))  # below its limit
         yield cast
 
 

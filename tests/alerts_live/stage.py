@@ -175,14 +175,17 @@ class Stage:
             if each["state"] == "firing" and each["labels"].get("namespace", "") == namespace
         }
 
-    async def hidden(self, namespace: str) -> set[str]:
-        """The alerts that fire in a namespace and that Alertmanager keeps back because of another one."""
-        answer = await self._http.get(f"{self.alertmanager_url}/api/v2/alerts", params={"active": "false"})
-        return {
-            each["labels"]["alertname"]
-            for each in answer.raise_for_status().json()
-            if each["status"]["inhibitedBy"] and each["labels"].get("namespace", "") == namespace
-        }
+    async def hidden(self, namespace: str) -> dict[str, set[str]]:
+        """The alerts that Alertmanager keeps back in a namespace, each with the names of those because of which."""
+        answer = await self._http.get(f"{self.alertmanager_url}/api/v2/alerts")
+        alerts = answer.raise_for_status().json()
+        names = {each["fingerprint"]: each["labels"]["alertname"] for each in alerts}
+        found: dict[str, set[str]] = {}
+        for each in alerts:
+            if each["status"]["inhibitedBy"] and each["labels"].get("namespace", "") == namespace:
+                because = {names[source] for source in each["status"]["inhibitedBy"] if source in names}
+                found.setdefault(each["labels"]["alertname"], set()).update(because)
+        return found
 
     async def until_firing(self, namespace: str, name: str, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait for an alert."""
