@@ -57,6 +57,7 @@ from listings.transport.grpc.storefronts import StorefrontHandlers
 from listings.transport.grpc.variants import VariantHandlers
 from listings.transport.guard import Guard
 from listings.transport.identity import TokenVerifier
+from listings.transport.load import Load
 from listings.transport.policy import POLICIES, LimitBy
 from listings.transport.rest.application import admin_application, rest_application
 from listings.transport.rest.route import Edge
@@ -249,12 +250,14 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         )
         errors = RecentErrors(metrics.errors)
         tls = Tls.of(settings.tls)
+        load = Load(settings.server.max_concurrent_calls, metrics.load)
         grpc = GrpcServer(
             settings.server,
             settings.timeouts,
             methods,
             metrics.calls,
             guard,
+            load,
             settings.admin,
             credentials=tls.grpc_credentials() if tls is not None else None,
             tracer=tracer,
@@ -282,6 +285,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         )
         edge = Edge(
             rest_guard,
+            load,
             settings.timeouts,
             settings.server.max_message_bytes,
             tracer=tracer,

@@ -27,6 +27,7 @@ from listings.state_metrics import (
     DependencyMetrics,
     ErrorMetrics,
     InventoryMetrics,
+    LoadMetrics,
     MaintenanceMetrics,
     QueueMetrics,
     RuntimeMetrics,
@@ -548,6 +549,7 @@ class Metrics:
         self.stock = StockMetrics(self.registry)
         self.errors = ErrorMetrics(self.registry)
         self.dependencies = DependencyMetrics(self.registry)
+        self.load = LoadMetrics(self.registry)
         self.bus = BusMetrics(self.registry)
         self.search = SearchMetrics(self.registry)
         self.queue = QueueMetrics(self.registry)

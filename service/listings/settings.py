@@ -84,7 +84,17 @@ class ServerSettings(Group):
         4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest gRPC or HTTP request body."
     )
     max_concurrent_calls: int = Field(
-        1000, ge=1, le=100_000, description="gRPC calls in flight before new ones are refused."
+        256,
+        ge=1,
+        le=100_000,
+        description="Calls of both edges that may wait at once; further ones are refused with UNAVAILABLE (503) and "
+        "a time to come back. At full load a call waits for about this number / capacity seconds.",
+    )
+    max_connection_calls: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        description="Calls of one gRPC connection at once; its client holds the rest back.",
     )
 
 

@@ -112,6 +112,33 @@ class DependencyMetrics:
         self._ready.set_function(lambda: float(read()))
 
 
+class LoadMetrics(Collector):
+    """How many calls wait, how many may, and what was refused for it. Plain numbers: calls write them."""
+
+    EDGES: Final = ("grpc", "rest")
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.shed = dict.fromkeys(self.EDGES, 0)
+        self.most = 0
+        self._waiting: Callable[[], int] = lambda: 0
+        registry.register(self)
+
+    def waiting_from(self, read: Callable[[], int]) -> None:
+        """Ask this at each scrape how many calls wait."""
+        self._waiting = read
+
+    def collect(self) -> Iterator[Metric]:
+        """The families as they are now; called by each scrape."""
+        shed = CounterMetricFamily(
+            "listings_calls_shed", "Calls refused because too many waited.", labels=["edge"]
+        )
+        for edge, count in self.shed.items():
+            shed.add_metric([edge], count)
+        yield shed
+        yield GaugeMetricFamily("listings_calls_waiting", "Calls that wait for an answer.", self._waiting())
+        yield GaugeMetricFamily("listings_calls_waiting_max", "Calls that may wait at once.", self.most)
+
+
 class BusMetrics:
     """What carries invalidations between processes: Redis, and PostgreSQL where there is none or it is away."""
 

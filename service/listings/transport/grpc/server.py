@@ -22,8 +22,17 @@ if TYPE_CHECKING:
     from listings.settings import AdminSettings, ServerSettings, TimeoutSettings
     from listings.transport.grpc.pipeline import Unforeseen
     from listings.transport.guard import Guard
+    from listings.transport.load import Load
     from listings.transport.table import Method
 
+# A token of the longest kind (8 KiB) and what proxies add. grpcio refuses more at random up to the second number.
+_METADATA_BYTES: Final = (16 * 1024, 32 * 1024)
+# A client may ask this often whether we are there; who asks more often is told ENHANCE_YOUR_CALM and cut off.
+_SHORTEST_PING_SECONDS: Final = 10
+# When we ask a client that has been silent, and how long it may take: connections cut on the way are found.
+_PING_SECONDS: Final = (60, 20)
+# For TLS and HTTP/2 to be spoken on a new connection; grpcio would wait for two minutes.
+_HANDSHAKE_SECONDS: Final = 10
 _HEALTH_NAMES: Final = ("", SERVICE)
 
 
@@ -37,6 +46,7 @@ class GrpcServer:
         methods: Mapping[str, Method],
         metrics: CallMetrics,
         guard: Guard,
+        load: Load,
         admin: AdminSettings,
         *,
         credentials: grpc.ServerCredentials | None = None,
@@ -56,8 +66,8 @@ class GrpcServer:
                 ("grpc.max_send_message_length", -1),
                 ("grpc.enable_channelz", int(admin.channelz)),
                 *_ageing(settings),
+                *_bounds(settings),
             ],
-            maximum_concurrent_rpcs=settings.max_concurrent_calls,
         )
         handlers = {}
         for name, method in methods.items():
@@ -68,6 +78,7 @@ class GrpcServer:
                 metrics.of(policy.path),
                 guard,
                 self._leaving,
+                load,
                 timeout_seconds=limit,
                 tracer=tracer,
                 unforeseen=unforeseen,
@@ -103,6 +114,22 @@ class GrpcServer:
         async with asyncio.TaskGroup() as stopping:
             stopping.create_task(self._server.stop(self._settings.drain_seconds))
             stopping.create_task(self._leaving.release())
+
+
+def _bounds(settings: ServerSettings) -> list[tuple[str, int]]:
+    """What one connection may take; beyond `max_concurrent_streams` calls wait in its client, as HTTP/2 has it."""
+    soft, hard = _METADATA_BYTES
+    ping, answer = _PING_SECONDS
+    return [
+        ("grpc.max_concurrent_streams", settings.max_connection_calls),
+        ("grpc.max_metadata_size", soft),
+        ("grpc.absolute_max_metadata_size", hard),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_SECONDS * 1000),
+        ("grpc.keepalive_time_ms", ping * 1000),
+        ("grpc.keepalive_timeout_ms", answer * 1000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", _SHORTEST_PING_SECONDS * 1000),
+    ]
 
 
 def _ageing(settings: ServerSettings) -> list[tuple[str, int]]:

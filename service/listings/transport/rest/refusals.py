@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 
 from listings.domain.errors import FieldViolation, InvalidArgument, ListingsError
 from listings.transport.errors import statuses_of
+from listings.transport.load import Overloaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +62,9 @@ def refusal(error: Exception, call: Call) -> Response:
     if not isinstance(error, ListingsError):
         log.error("request failed", method=call.method, request_id=call.request_id, exc_info=error)
         error = ListingsError(f"internal error, request id {call.request_id}", reason="INTERNAL")
-    elif status >= _SERVER_ERROR:
+    elif status >= _SERVER_ERROR and not isinstance(
+        error, Overloaded
+    ):  # counted: lines would add to the load
         log.warning(
             "request refused",
             method=call.method,

@@ -1,4 +1,4 @@
-"""The route class of every endpoint: identity, rate limit, body, deadline, handler, errors.
+"""The route class of every endpoint: identity, rate limit, body, load, deadline, handler, errors.
 
 A route is named after the RPC whose policy it shares (`name="GetListing"`), so that both edges have one
 set of limits and access rules. Routes with other names (health, metrics) are open and unlimited.
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from listings.settings import TimeoutSettings
     from listings.transport.guard import Guard
+    from listings.transport.load import Load
     from listings.transport.policy import Policy
 
 # Where a request's Edge is kept in its scope.
@@ -56,6 +57,7 @@ class Edge:
     """
 
     guard: Guard
+    load: Load
     timeouts: TimeoutSettings
     largest_body: int
     tracer: Tracer | None = None
@@ -89,7 +91,14 @@ class EdgeRoute(APIRoute):
                 _check_address(request.scope)
                 if has_body:
                     await _receive_body(request, edge.largest_body)
-                return await _within(edge.limit_of(policy), answer(request), request)
+                load, answering = edge.load, answer(request)
+                if load.waiting >= load.most:
+                    load.refuse("rest", answering)
+                load.waiting += 1
+                try:
+                    return await _within(edge.limit_of(policy), answering, request)
+                finally:
+                    load.waiting -= 1
             except Exception as error:  # noqa: BLE001 - the edge: every error becomes an answer
                 refused = refusal(error, call)
                 if refused.status_code == INTERNAL.http and edge.unforeseen is not None:
