@@ -94,7 +94,7 @@ class ServerSettings(Group):
         1000,
         ge=1,
         le=100_000,
-        description="Calls of one gRPC connection at once; its client holds the rest back.",
+        description="Calls of one gRPC connection at once; clients hold the rest back.",
     )
 
 

@@ -214,6 +214,29 @@ def built() -> Dashboard:
             ),
         ),
         (
+            "Load",
+            (
+                lines(
+                    "Calls waiting",
+                    "The instance in which most calls of both edges wait, and how many may: beyond that calls are refused.",
+                    "short",
+                    query('max(listings_calls_waiting{job="listings"})', "waiting"),
+                    query('min(listings_calls_waiting_max{job="listings"})', "may wait"),
+                    width=12,
+                ),
+                lines(
+                    "Calls refused for load",
+                    "Calls per second refused with OVERLOADED because too many waited, by edge.",
+                    "reqps",
+                    query(
+                        'sum by (edge) (rate(listings_calls_shed_total{job="listings"}[$__rate_interval]))',
+                        "{{edge}}",
+                    ),
+                    width=12,
+                ),
+            ),
+        ),
+        (
             "REST",
             (
                 lines(

@@ -129,6 +129,7 @@ async def refused(call: Awaitable[object]) -> grpc.StatusCode:
 
 
 BAD_DAY = {
+    "server": {"max_concurrent_calls": 5},
     "database": {"pool_size": 3, "acquire_timeout_seconds": 0.2, "slow_statement_seconds": 0.0001},
     "cache": {"max_bytes": 3000},
     "rate_limit": {"unlimited_networks": [], "lease_percent": 10, "redis_wait_seconds": 5},
@@ -191,12 +192,13 @@ async def locked(service, page: Page, listing_id: int) -> None:
     async with psql(service.dsn) as other, other.transaction():
         await other.execute("SELECT 1 FROM listings WHERE id = $1 FOR UPDATE", listing_id)
         change = pb.UpdateListingRequest(id=listing_id, user_id=7, title="Never")
-        waiting = [asyncio.ensure_future(service.stub.UpdateListing(change, timeout=3)) for _ in range(8)]
+        waiting = [asyncio.ensure_future(service.stub.UpdateListing(change, timeout=3)) for _ in range(10)]
         await page.until(
             "listings_db_connections_waiting",
             "listings_db_prepared_statements",
             "listings_db_connections_in_use",
             "listings_grpc_handler_requests_active",
+            "listings_calls_waiting",
         )
         done = await asyncio.gather(*waiting, return_exceptions=True)
     codes = {error.code() for error in done if isinstance(error, grpc.aio.AioRpcError)}

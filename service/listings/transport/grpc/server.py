@@ -117,7 +117,7 @@ class GrpcServer:
 
 
 def _bounds(settings: ServerSettings) -> list[tuple[str, int]]:
-    """What one connection may take; beyond `max_concurrent_streams` calls wait in its client, as HTTP/2 has it."""
+    """What one connection may take."""
     soft, hard = _METADATA_BYTES
     ping, answer = _PING_SECONDS
     return [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import h11
 import uvicorn
 from uvicorn.lifespan.off import LifespanOff
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from listings.transport.rest.pipeline import LARGEST_HEAD_BYTES
 
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 HEAD_SECONDS: Final = 15.0
 # Longer than the idle time of common balancers (60 s), so that they close first and never race us.
 KEEP_ALIVE_SECONDS: Final = 75
+# A client that takes nothing of its answer for this long is cut off, and what waits for it is freed.
+UNREAD_SECONDS: Final = 30.0
+# Beyond this many connections those without a request make room: nobody may keep health probes out by sitting here.
+MOST_CONNECTIONS: Final = 1000
 # Connections the kernel may queue: a burst of new clients should not see resets.
 BACKLOG: Final = 2048
 
@@ -44,9 +48,20 @@ class BoundedProtocol(H11Protocol):
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
-        """Start the clock."""
+        """Start the clock; when there are too many connections, close one that is idle, else this one."""
         super().connection_made(transport)
         self._expect_head()
+        if len(self.connections) > MOST_CONNECTIONS:
+            others = (other for other in self.connections if isinstance(other, BoundedProtocol))
+            next((other for other in others if other is not self and other.is_idle), self).transport.close()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered."""
+        cycle: RequestResponseCycle | None = (
+            self.cycle
+        )  # None before the first request, whatever its stubs say
+        return cycle is None or cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock when the head is complete, start it with the first byte of a next one."""
@@ -142,6 +157,8 @@ def _listening(host: str, port: int, named: str) -> socket.socket:
     found = socket.socket(family, socket.SOCK_STREAM)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(UNREAD_SECONDS * 1000))
         found.bind((host, port))
         found.setblocking(False)
     except OSError as error:
