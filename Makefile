@@ -203,7 +203,7 @@ bench-check: $(READY) ## Measure, and fail when a kept ratio fell
 
 .PHONY: prove-service
 prove-service: $(READY) ## The long proofs of the service: fuzzing, kill -9, drains, migrations (about 40 min)
-	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/integration/fuzz tests/integration/rest/test_schemathesis.py tests/integration/migrate tests/prove/test_stopping_and_dying.py tests/prove/test_cancelled_queries.py tests/prove/test_installed.py $(ARGS)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/integration/fuzz tests/integration/rest/test_schemathesis.py tests/integration/migrate tests/prove/test_stopping_and_dying.py tests/prove/test_installed.py $(ARGS)
 	@$(BIN)/python tests/prove/migration_locks.py
 
 .PHONY: prove-stock
@@ -218,8 +218,8 @@ prove-operator: $(READY) ## The long proofs of the operator on a real cluster: u
 	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -o timeout=1800 --durations=10 tests/e2e $(ARGS)
 
 .PHONY: prove-protection
-prove-protection: $(READY) ## The long proofs of protection: the rate limiter (about 5 min)
-	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/unit/listings/test_token_bucket.py tests/integration/edge/test_shared_limits.py tests/prove/test_rate_limiter.py $(ARGS)
+prove-protection: $(READY) ## The long proofs of protection: rate limiter, cancelled queries, overload, restarts (about 10 min)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -n0 -s -q tests/unit/listings/test_token_bucket.py tests/integration/edge/test_shared_limits.py tests/prove/test_rate_limiter.py tests/prove/test_cancelled_queries.py tests/prove/test_overload.py tests/prove/test_rolling_restart.py $(ARGS)
 
 .PHONY: prove-alerts
 prove-alerts: $(READY) ## The long proof of alerts: every one by a fault of its own, and its table (about 10 min)
