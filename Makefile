@@ -81,6 +81,10 @@ run-tests = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(WORKERS) --
 test-operator: $(READY) ## Run the operator's tests against a real Kubernetes API server (needs Go and root)
 	@$(BIN)/python -m pytest -q -n 2 --dist=loadgroup $(NEEDS_KUBERNETES) $(ARGS)
 
+.PHONY: test-golang-migrate
+test-golang-migrate: $(READY) ## Let golang-migrate and our runner work on one database (builds it with Go)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n 2 tests/integration/migrate/test_golang_migrate.py $(ARGS)
+
 .PHONY: coverage-operator
 coverage-operator: $(READY) ## Measure the branches of operator/ that its tests reach, all of them together
 	@$(BIN)/python -m pytest -q -n0 tests/unit/listings_operator tests/consistency/test_crd.py $(NEEDS_KUBERNETES) \
