@@ -134,7 +134,14 @@ def summed(lines: Sequence[Line]) -> dict[Item, int]:
     return sums
 
 
-def faults_of(request: StockRequest) -> list[str | None]:
+class Fault(NamedTuple):
+    """What no line may say: which of its fields, and why."""
+
+    field: str
+    text: str
+
+
+def faults_of(request: StockRequest) -> list[Fault | None]:
     """What is wrong with each line before anybody looks at stock; None for a line that is fine."""
     return [
         None
@@ -144,12 +151,12 @@ def faults_of(request: StockRequest) -> list[str | None]:
     ]
 
 
-def _fault(product_id: int, variant_id: int, quantity: int) -> str:
+def _fault(product_id: int, variant_id: int, quantity: int) -> Fault:
     if product_id <= 0:
-        return f"invalid product_id: {product_id}; it must be greater than 0"
+        return Fault("product_id", f"invalid product_id: {product_id}; it must be greater than 0")
     if variant_id < 0:
-        return "invalid variant_id: it must be greater than 0"
-    return f"quantity must be positive, product {product_id} has {quantity}"
+        return Fault("variant_id", "invalid variant_id: it must be greater than 0")
+    return Fault("quantity", f"quantity must be positive, product {product_id} has {quantity}")
 
 
 def explained(request: StockRequest, item: Item, outcome: ItemOutcome, wanted: int) -> str | None:

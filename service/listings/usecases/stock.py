@@ -130,13 +130,15 @@ class Stock:
             raise invalid("items", "no items provided", reason="NO_ITEMS")
         if len(lines) > MOST_LINES:
             raise invalid("items", _too_many(len(lines)), reason="TOO_MANY_ITEMS")
-        faults = faults_of(StockRequest(MovementType.DECREMENT, lines))
-        if any(faults):
+        faults = [
+            (f"items[{index}]", fault)
+            for index, fault in enumerate(faults_of(StockRequest(MovementType.DECREMENT, lines)))
+            if fault is not None
+        ]
+        if faults:
             raise InvalidArgument(
-                "; ".join(f"items[{index}]: {fault}" for index, fault in enumerate(faults) if fault),
-                fields=[
-                    FieldViolation(f"items[{index}]", fault) for index, fault in enumerate(faults) if fault
-                ],
+                "; ".join(f"{item}: {fault.text}" for item, fault in faults),
+                fields=[FieldViolation(f"{item}.{fault.field}", fault.text) for item, fault in faults],
             )
         wanted = summed(lines)
         on_hand = await self._checks.do(wanted)
@@ -216,7 +218,7 @@ def _problem(request: StockRequest) -> StockAnswer | None:
     return refused(
         request,
         [
-            LineResult(line, 0, 0, success=False, error=fault)
+            LineResult(line, 0, 0, success=False, error=fault and fault.text)
             for line, fault in zip(request.lines, faults, strict=True)
         ],
     )

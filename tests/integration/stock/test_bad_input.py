@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from providers.refusals import fields_of, refusing
 from providers.sharing import shares_service
 
 from listings.v1 import listings_pb2 as pb
@@ -63,6 +64,14 @@ async def test_a_check_that_cannot_be(shared_service, shared_shop, lines, text):
     with pytest.raises(grpc.aio.AioRpcError, match=text) as refused:
         await shared_service.stub.CheckStockAvailability(pb.CheckStockAvailabilityRequest(items=items(lines)))
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@shares_service
+async def test_a_check_names_the_field_of_each_bad_line(shared_service, shared_shop):
+    lines = items([(PLENTY, 0), (PLENTY, 1), (-3, 1), (SHIRT, 1, -1)])
+    with refusing(grpc.StatusCode.INVALID_ARGUMENT, "items[0]: quantity must be positive") as caught:
+        await shared_service.stub.CheckStockAvailability(pb.CheckStockAvailabilityRequest(items=lines))
+    assert fields_of(caught.value) == ["items[0].quantity", "items[2].product_id", "items[3].variant_id"]
 
 
 @shares_service
