@@ -247,7 +247,7 @@ def _key(value: str | None) -> str | None:
 
 def _digest(call: str, storefront_id: int, kind: str, user_id: int, lines: Sequence[Line]) -> str:
     """Everything that was asked, in 16 bytes: the same key with another digest is another request."""
-    asked = [call, storefront_id, kind, user_id, [[*line.item, line.quantity, line.reason] for line in lines]]
+    asked = [call, storefront_id, kind, user_id, lines]
     return hashlib.blake2b(json.dumps(asked).encode(), digest_size=16).hexdigest()
 
 

@@ -87,8 +87,15 @@ class TestMovements:
 
     @pytest.mark.parametrize(
         "other",
-        [{"quantity": 6}, {"kind": "out"}, {"name": "few"}, {"user_id": 8}, {"reason": "other"}],
-        ids=["quantity", "type", "product", "user", "reason"],
+        [
+            {"quantity": 6},
+            {"kind": "out"},
+            {"name": "few"},
+            {"user_id": 8},
+            {"reason": "other"},
+            {"notes": "other"},
+        ],
+        ids=["quantity", "type", "product", "user", "reason", "notes"],
     )
     async def test_a_key_of_another_request_is_refused(self, service, shop, other):
         await record(service, shop, quantity=5, idempotency_key="k1")
