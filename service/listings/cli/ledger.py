@@ -73,16 +73,20 @@ def verify(
 ) -> None:
     """Compare every product's and variant's stock with the sum of its movements."""
 
-    async def work(ledger: Ledger) -> tuple[list[Drift], list[Drift]]:
+    async def work(ledger: Ledger) -> tuple[list[Drift], list[Drift], bool]:
         found = await ledger.drift(most=most)
-        return found, await ledger.repair(found) if repair else []
+        if not repair:
+            return found, [], bool(found)
+        repaired = await ledger.repair(found)
+        return found, repaired, bool(await ledger.drift(most=1))  # beyond `most`, or new
 
-    found, repaired = _with_ledger(database_url, work)
-    remains = bool(found) and not repair
+    found, repaired, remains = _with_ledger(database_url, work)
     if as_json:
         typer.echo(json.dumps({"drift": _plain(found), "repaired": _plain(repaired)}))
     else:
         _print_drift(found, repaired, repair=repair, most=most)
+        if repair and remains:
+            _console().print(Text("✗ ", style="red") + Text("Not everything adds up yet: run it again."))
     if remains:
         raise typer.Exit(DRIFTS)
 

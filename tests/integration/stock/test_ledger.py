@@ -83,6 +83,15 @@ async def test_repair_writes_what_is_missing_and_leaves_stock(drifting, ledger):
     assert (await in_thread(ledger, "verify")).exit_code == 0
 
 
+async def test_a_repair_of_a_part_does_not_say_that_all_adds_up(drifting, ledger):
+    first = await in_thread(ledger, "verify", "--repair", "--most", "1")
+    assert first.exit_code == 1
+    assert "1 repair movements" in first.output
+    assert "run it again" in first.output
+    assert (await in_thread(ledger, "verify", "--repair", "--most", "1")).exit_code == 0
+    await drifting.prove()
+
+
 async def test_an_order_is_told_with_all_its_lines(service, shop, ledger):
     await service.stub.DecrementStock(
         pb.DecrementStockRequest(items=shop.lines(counted=3, medium=2), order_id="order-77")
