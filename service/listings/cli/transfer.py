@@ -60,6 +60,10 @@ def import_(
     """
     settings = configuration_or_exit().settings
     told = errors or file.with_name(f"{file.name}.errors.ndjson")
+    if told.exists() and told.samefile(file):
+        raise complain(
+            "Rejected lines would take the place of the file itself", "Name another file with --errors."
+        )
     console = Console(stderr=True)
     tally = _Tally(told)
     try:
@@ -67,6 +71,8 @@ def import_(
             _run(_import(settings, source, storefront, form or _format_of(file), tally, console))
     except KeyboardInterrupt:
         raise complain(f"Interrupted: {tally}", "Run the same command again to go on.", code=130) from None
+    except OSError as error:
+        raise complain(f"{error}: {tally}", "Mend that and run the same command again to go on.") from None
     console.print(str(tally))
     if tally.rejected:
         raise complain(f"{tally.rejected} records were rejected", f"Why, by line: {told}")
@@ -83,14 +89,27 @@ def export(
     """
     settings = configuration_or_exit().settings
     wanted = form or (_format_of(output) if output else Format.NDJSON)
-    if output is None:
-        _run(_export(settings, sys.stdout.buffer, storefront, wanted))
-        return
-    part = output.with_name(f"{output.name}.part")
-    with part.open("wb") as file:
-        count = _run(_export(settings, file, storefront, wanted))
-    part.replace(output)
+    try:
+        if output is None:
+            _run(_export(settings, sys.stdout.buffer, storefront, wanted))
+            return
+        count = _export_whole(settings, output, storefront, wanted)
+    except OSError as error:
+        raise complain(f"The products cannot be written: {error}", "Choose another --output.") from None
     Console(stderr=True).print(f"{count} products in {output}")
+
+
+def _export_whole(settings: Settings, output: Path, storefront: int, form: Format) -> int:
+    """Write the whole file or leave what was there, and nothing beside it."""
+    part = output.with_name(f"{output.name}.part")
+    try:
+        with part.open("wb") as file:
+            count = _run(_export(settings, file, storefront, form))
+        part.replace(output)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return int(count)
 
 
 class _Tally:
