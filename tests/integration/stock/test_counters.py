@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import grpc
+import pytest
 from structlog.testing import capture_logs
 
 from listings.db.inventory import InventoryRows
@@ -40,6 +42,53 @@ async def test_first_replayed_conflicting_and_refused_orders_are_told_apart(serv
     assert told == [
         ("stock request repeated", "order"),
         ("stock request contradicts an earlier one", "order"),
+    ]
+
+
+async def test_repeated_rollbacks_movements_and_counts_are_told_apart_too(service, shop):
+    async def give(quantity):
+        items = shop.lines(plenty=quantity)
+        await service.stub.RollbackStock(pb.RollbackStockRequest(items=items, order_id="order"))
+
+    async def receive(quantity):
+        await service.stub.RecordInventoryMovement(
+            pb.RecordInventoryMovementRequest(
+                storefront_id=1000, product_id=shop["plenty"], movement_type="in", quantity=quantity,
+                user_id=7, idempotency_key="delivery",
+            )
+        )  # fmt: skip
+
+    async def count(quantity):
+        counts = [pb.StockUpdateItem(product_id=shop["plenty"], quantity=quantity)]
+        await service.stub.BatchUpdateStock(
+            pb.BatchUpdateStockRequest(storefront_id=1000, items=counts, user_id=7, idempotency_key="night")
+        )
+
+    await take(service, shop, "order", plenty=5)
+    with capture_logs() as logs:
+        await give(6)  # more than was taken
+        for call in (give, receive, count):
+            await call(5)
+            await call(5)
+        for call in (receive, count):
+            with pytest.raises(grpc.aio.AioRpcError, match="idempotency_key was used"):
+                await call(6)
+    for operation in ("rollback", "in", "adjustment"):
+        for status in ("first", "replayed", "conflict"):
+            labels = {"operation": operation, "status": status}
+            assert counted(service, "listings_inventory_stock_operations_total", **labels) == 1, labels
+    told = [
+        (line["kind"], line["event"].split()[2], line["order_id"] or line["idempotency_key"])
+        for line in logs
+        if line["event"].startswith("stock request")
+    ]
+    assert told == [
+        ("rollback", "contradicts", "order"),
+        ("rollback", "repeated", "order"),
+        ("in", "repeated", "delivery"),
+        ("adjustment", "repeated", "night"),
+        ("in", "contradicts", "delivery"),
+        ("adjustment", "contradicts", "night"),
     ]
 
 
