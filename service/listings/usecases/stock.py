@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -28,11 +29,14 @@ from listings.domain.stock import (
 from listings.usecases.stock_batch import Batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from listings.cache.invalidation import Invalidations
     from listings.db.stock import StockRows
+    from listings.domain.errors import ListingsError
     from listings.metrics import StockMetrics
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +72,10 @@ class StockEngine:
         return await self._batches.do(request)
 
     async def _carry_out(self, requests: Sequence[StockRequest]) -> list[Outcomes]:
-        outcomes = await self._attempt(requests)
+        # Somebody wrote the same order or key for an item that has no row left to lock. Alone, the next attempt sees it
+        # and replays; in a batch the requests go one by one first.
+        lost = (Aborted, AlreadyExists) if len(requests) == 1 else (Aborted,)
+        outcomes = await _persistently(lambda: self._rows.apply(requests), lost)
         changed: set[int] = set()
         results: Counter[tuple[str, str]] = Counter()
         for request, found in zip(requests, outcomes, strict=True):
@@ -90,20 +97,6 @@ class StockEngine:
                 *((kind, product_id) for product_id in changed for kind in ("product", "listing")), ("pages",)
             )
         return outcomes
-
-    async def _attempt(self, requests: Sequence[StockRequest]) -> list[Outcomes]:
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return await self._rows.apply(requests)
-            except Aborted:
-                if attempt == _ATTEMPTS:
-                    raise
-            except AlreadyExists:
-                # Somebody wrote the same order or key for an item that has no row left to lock. Alone, the
-                # next attempt sees it and replays; in a batch the requests go one by one first.
-                if len(requests) > 1 or attempt == _ATTEMPTS:
-                    raise
-        raise AssertionError("unreachable")  # pragma: no cover
 
 
 class Stock:
@@ -178,7 +171,7 @@ class Stock:
 
     async def _add_views(self, product_ids: Sequence[int]) -> list[bool]:
         views = Counter(product_ids)
-        viewed = await self._rows.view(views)
+        viewed = await _persistently(lambda: self._rows.view(views), (Aborted,))
         for product_id in viewed:
             self._metrics.viewed(product_id, views[product_id])
         self._invalidations.changed(
@@ -186,6 +179,14 @@ class Stock:
             *(("listing", product_id) for product_id in viewed),
         )
         return [product_id in viewed for product_id in product_ids]
+
+
+async def _persistently(work: Callable[[], Awaitable[T]], lost: tuple[type[ListingsError], ...]) -> T:
+    """Do one statement's work again while it loses against others; a loss leaves nothing done."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(*lost):
+            return await work()
+    return await work()
 
 
 def _result(request: StockRequest, kinds: set[Outcome]) -> str:

@@ -64,6 +64,7 @@ async def test_every_record_becomes_a_product(shop, record, tmp_path):
     done = await run(shop, "import", file)
     assert done.returncode == 0, done.stderr
     assert "2500 created, 0 there already, 0 rejected" in done.stderr
+    assert "100%" in done.stderr, "the bar reached its end"
     assert (await shop.listed()).total_count == 2500
     assert await shop.counted("inventory_movements") == 2499
     assert await shop.counted("indexing_queue") == 2500

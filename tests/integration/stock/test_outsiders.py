@@ -56,6 +56,22 @@ async def test_a_deadlock_with_somebody_who_locks_in_another_order_never_reaches
     await shop.prove()
 
 
+async def test_views_that_lose_a_deadlock_are_counted_all_the_same(dsn, shop, outsider):
+    await outsider.execute("SET deadlock_timeout = '60s'")
+    outside = outsider.transaction()
+    await outside.start()
+    await outsider.execute(LOCK, shop["second"])
+    async with run_engine(dsn) as running:
+        views = asyncio.gather(*(running.stock.view(shop[name]) for name in ("plenty", "second")))
+        await waits_for_a_lock(shop)
+        await outsider.execute(LOCK, shop["plenty"])
+        await outside.commit()
+        await views
+        seen = {"operation": "stock.view", "error": "DeadlockDetectedError"}
+        assert running.metrics.registry.get_sample_value("listings_db_errors_total", seen) >= 1
+    assert [(await shop.row(name))["view_count"] for name in ("plenty", "second")] == [1, 1]
+
+
 async def test_orders_and_a_hard_delete_do_not_stop_each_other(service, shop, outsider):
     async def sell():
         return [await take(service, shop.lines(small=1, plenty=1)) for _ in range(10)]
