@@ -42,6 +42,7 @@ _INSERT: Final = statement("variants", "insert")
 _OTHERS_ACTIVE: Final = statement("variants", "others_active")
 _UPDATE: Final = statement("variants", "update")
 _REMOVE: Final = statement("variants", "remove")
+_TAKEN_SKUS: Final = statement("variants", "taken_skus")
 _SETTLE: Final = statement("variants", "settle")
 
 # The variants of a row named `product`, as records in the order of `Variant`'s fields: a product is read
@@ -102,6 +103,10 @@ class VariantRows:
         )
         await enqueue(session, [product_id], Operation.UPDATE)
         return created
+
+    async def taken_skus(self, skus: Sequence[str]) -> frozenset[str]:
+        """Those of the SKUs that variants have, of whichever product."""
+        return frozenset(row["sku"] for row in await self._connections.fetch(_TAKEN_SKUS, skus))
 
     async def lock(self, session: Session, variant_id: int, product_id: int) -> Variant | None:
         """A variant of a locked product that nobody else can change until this transaction ends."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from listings.db.coalesce import CoalescedReads
-from listings.domain.listing_variants import VariantNotFound
+from listings.domain.errors import FieldViolation
+from listings.domain.listing_variants import VariantNotFound, VariantSkuTaken
 from listings.domain.variants import (
     LastActiveVariant,
     ProductOfVariantNotFound,
@@ -44,14 +45,34 @@ class Variants:
         variants = await self._of_product.get(product_id) or []
         return [variant for variant in variants if variant.is_active or not active_only]
 
-    async def create(self, product_id: int, new: Sequence[NewVariant]) -> list[Variant]:
+    async def create(self, product_id: int, new: NewVariant) -> Variant:
+        """Create a variant, active.
+
+        Raises ProductOfVariantNotFound unless the product is active, ProductWithoutVariants, VariantSkuTaken.
+        """
+        [created] = await self._create(product_id, [new])
+        return created
+
+    async def create_many(self, product_id: int, new: Sequence[NewVariant]) -> list[Variant]:
         """Create all of them or none, active.
 
-        Raises ProductOfVariantNotFound unless the product is active, ProductWithoutVariants,
-        VariantSkuTaken, and InvalidArgument for more than one default.
+        Raises as `create` does, with each variant whose SKU is taken named by its index, and
+        InvalidArgument for more than one default.
         """
         check_together(new)
+        try:
+            return await self._create(product_id, new)
+        except VariantSkuTaken as error:
+            taken = await self._rows.taken_skus([variant.sku for variant in new if variant.sku])
+            raise VariantSkuTaken(
+                fields=[
+                    FieldViolation(f"variants[{index}].sku", "another variant has this sku: choose another")
+                    for index, variant in enumerate(new)
+                    if variant.sku in taken
+                ]
+            ) from error
 
+    async def _create(self, product_id: int, new: Sequence[NewVariant]) -> list[Variant]:
         async def work(session: Session) -> list[Variant]:
             product = await self._rows.lock_product(session, product_id)
             if product is None or not product.is_active:

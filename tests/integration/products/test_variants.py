@@ -304,6 +304,7 @@ async def test_one_bad_variant_keeps_all_from_being_created(
 
 async def test_a_sku_that_exists_keeps_all_from_being_created(shop, product):
     await shop.add_variant(product.id, sku="V-1")
-    with refusing(TAKEN, "variants.sku_duplicate"):
-        await create_many(shop, product.id, {"sku": "V-0"}, {"sku": "V-1"})
+    with refusing(TAKEN, "variants.sku_duplicate") as refusal:
+        await create_many(shop, product.id, {"sku": "V-0"}, {}, {"sku": "V-1"})
+    assert fields_of(refusal.value) == ["variants[2].sku"]
     assert await shop.counted("product_variants") == 1

@@ -35,6 +35,10 @@ RETURNING id, product_id, sku, barcode, price, compare_at_price, cost_price, sto
           low_stock_threshold, variant_attributes, weight, dimensions, is_active, is_default, view_count,
           sold_count, created_at, updated_at;
 
+-- name: taken_skus
+-- Which of these SKUs variants have: one SKU is given once over all products.
+SELECT sku FROM product_variants WHERE sku = ANY($1::text[]);
+
 -- name: others_active
 -- Whether a locked product has another active variant than this one.
 SELECT EXISTS (SELECT FROM product_variants WHERE product_id = $1::bigint AND id <> $2::bigint AND is_active);

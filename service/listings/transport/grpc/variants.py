@@ -72,7 +72,7 @@ class VariantHandlers:
         product_id = _product_id(request.product_id)
         new = NewVariant.checked(present(request, _IN_NEW))
         await self._ownership.check_product(product_id, call.required_owner())
-        [variant] = await self._variants.create(product_id, [new])
+        variant = await self._variants.create(product_id, new)
         return pb.VariantResponse(variant=variant_message(variant)).SerializeToString()
 
     async def create_many(self, data: bytes, call: Call) -> bytes:
@@ -88,7 +88,7 @@ class VariantHandlers:
             with in_item(f"variants[{index}]"):
                 new.append(NewVariant.checked(present(item, _IN_NEW)))
         await self._ownership.check_product(product_id, call.required_owner())
-        created = await self._variants.create(product_id, new)
+        created = await self._variants.create_many(product_id, new)
         return pb.BulkCreateProductVariantsResponse(
             variants=[variant_message(variant) for variant in created], successful_count=len(created)
         ).SerializeToString()
