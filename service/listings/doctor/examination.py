@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from listings.doctor.certificates import check_certificates
 from listings.doctor.configuration import check_configuration
 from listings.doctor.database import check_database
 from listings.doctor.findings import Report
@@ -25,9 +26,10 @@ async def examine(environ: Mapping[str, str], *, production: bool = False) -> Re
     if configuration is None:
         return report  # whatever else is wrong would be wrong about the wrong things
     settings = configuration.settings
-    await check_ports(report, settings.server)
+    await check_ports(report, settings)
     check_keys(report, settings.auth)
     check_limits(report, settings.rate_limit)
+    check_certificates(report, settings.tls)
     await asyncio.gather(
         check_database(report, settings.database, production=production),
         check_redis(report, settings.redis, production=production),

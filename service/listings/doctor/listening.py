@@ -7,6 +7,7 @@ import errno
 import http.client
 import json
 import os
+import ssl
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
@@ -14,27 +15,39 @@ from listings.doctor.ports import holder_of, is_taken, why_not
 
 if TYPE_CHECKING:
     from listings.doctor.findings import Report
-    from listings.settings import ServerSettings
+    from listings.settings import Settings
 
 _UNPRIVILEGED: Final = 1024
 _ANSWERS_WITHIN_SECONDS: Final = 2.0
 
 
-async def check_ports(report: Report, server: ServerSettings) -> None:
-    """Both ports: different, free, allowed; or held by the service itself, as seen from inside its own pod."""
-    if server.grpc_port == server.http_port != 0:
-        report.error(
-            "PORTS_EQUAL",
-            f"gRPC and HTTP are both told to listen on port {server.grpc_port}",
-            why="One port serves one of them.",
-            fix="Set LISTINGS_GRPC_PORT=50053 and LISTINGS_HTTP_PORT=8086, or other two.",
-        )
-        return
-    serving = await asyncio.to_thread(_holder_if_it_serves, server.http_host, server.http_port)
-    for name, variable, host, port in (
+async def check_ports(report: Report, settings: Settings) -> None:
+    """Every port: different, free, allowed; or held by the service itself, as seen from inside its own pod."""
+    server, admin = settings.server, settings.admin
+    places = [
         ("gRPC", "LISTINGS_GRPC_PORT", server.grpc_host, server.grpc_port),
         ("HTTP", "LISTINGS_HTTP_PORT", server.http_host, server.http_port),
-    ):
+    ]
+    if admin.grpc_port is not None:
+        places.append(("admin gRPC", "LISTINGS_ADMIN_GRPC_PORT", admin.host, admin.grpc_port))
+    if admin.http_port is not None:
+        places.append(("admin HTTP", "LISTINGS_ADMIN_HTTP_PORT", admin.host, admin.http_port))
+    names: dict[int, str] = {}
+    for name, _, _, port in places:
+        if port and port in names:
+            report.error(
+                "PORTS_EQUAL",
+                f"{names[port]} and {name} are both told to listen on port {port}",
+                why="One port serves one of them.",
+                fix="Set LISTINGS_GRPC_PORT=50053 and LISTINGS_HTTP_PORT=8086, or others that differ.",
+            )
+            return
+        names[port] = name
+    encrypted = settings.tls.cert_path is not None and settings.tls.edges != "grpc"
+    serving = await asyncio.to_thread(
+        _holder_if_it_serves, server.http_host, server.http_port, encrypted=encrypted
+    )
+    for name, variable, host, port in places:
         error = why_not(host, port)
         if error is None:
             report.fine.append(f"{name} port {port} is free")
@@ -64,19 +77,32 @@ async def check_ports(report: Report, server: ServerSettings) -> None:
                 "ADDRESS_UNUSABLE",
                 f"{name} cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}",
                 why="The address does not belong to this machine.",
-                fix=f"Set {variable.replace('_PORT', '_HOST')}=0.0.0.0",
+                fix=f"Set {_host_beside(variable)}=0.0.0.0",
             )
 
 
-def _holder_if_it_serves(host: str, port: int) -> str:
+def _host_beside(variable: str) -> str:
+    return "LISTINGS_ADMIN_HOST" if "_ADMIN_" in variable else variable.replace("_PORT", "_HOST")
+
+
+def _holder_if_it_serves(host: str, port: int, *, encrypted: bool) -> str:
     """Who holds the HTTP port, when its /health is this service's; else nothing."""
     if port == 0 or why_not(host, port) is None:
         return ""
     here = "localhost" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared, not bound
     try:
-        with closing(http.client.HTTPConnection(here, port, timeout=_ANSWERS_WITHIN_SECONDS)) as connection:
+        with closing(_connection(here, port, encrypted=encrypted)) as connection:
             connection.request("GET", "/health")
             checks = json.loads(connection.getresponse().read()).get("checks", {})
     except (OSError, http.client.HTTPException, ValueError, AttributeError):
         return ""  # it does not speak HTTP, or not ours
     return holder_of(port) if {"database", "redis"} <= set(checks) else ""
+
+
+def _connection(host: str, port: int, *, encrypted: bool) -> http.client.HTTPConnection:
+    if not encrypted:
+        return http.client.HTTPConnection(host, port, timeout=_ANSWERS_WITHIN_SECONDS)
+    anybody = ssl.create_default_context()
+    anybody.check_hostname = False
+    anybody.verify_mode = ssl.CERT_NONE  # nothing is told to it; who it is, its answer says
+    return http.client.HTTPSConnection(host, port, timeout=_ANSWERS_WITHIN_SECONDS, context=anybody)

@@ -42,6 +42,7 @@ def check_production(report: Report, settings: Settings) -> None:
             fix="LISTINGS_ENV=production",
         )
     _check_identity(report, settings)
+    _check_edges(report, settings)
     _check_database(report, settings.database)
     _check_limits_and_times(report, settings)
     for origin in settings.cors.allowed_origins:
@@ -80,6 +81,26 @@ def _check_identity(report: Report, settings: Settings) -> None:
             "LISTINGS_AUTH_HS256_SECRET is set",
             why="Who can verify tokens with it can write them: every service that has it can be any user.",
             fix="Use the issuer's public key: LISTINGS_AUTH_PUBLIC_KEY_PATH or LISTINGS_AUTH_JWKS_PATH.",
+        )
+
+
+def _check_edges(report: Report, settings: Settings) -> None:
+    if settings.tls.cert_path is None or settings.tls.edges != "both":
+        plain = {"grpc": "HTTP", "http": "gRPC"}.get(
+            settings.tls.edges if settings.tls.cert_path is not None else "", "gRPC and HTTP"
+        )
+        report.warning(
+            "TLS_OFF",
+            f"{plain} speak no TLS" if " " in plain else f"{plain} speaks no TLS",
+            why="Tokens and what customers see can be read and changed on the way.",
+            fix="LISTINGS_TLS_CERT_PATH and LISTINGS_TLS_KEY_PATH, unless a mesh or proxy encrypts every hop.",
+        )
+    if settings.admin.channelz and settings.admin.grpc_port is None:
+        report.warning(
+            "CHANNELZ_OPEN",
+            "channelz is served on the gRPC port",
+            why="Every caller sees who else is connected, and how much they call.",
+            fix="LISTINGS_ADMIN_GRPC_PORT=50054, or LISTINGS_ADMIN_CHANNELZ=false",
         )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from providers.certificates import DAY, Authority
 
 from listings.doctor.examination import examine
 from listings.doctor.findings import Report, Severity
@@ -19,6 +21,8 @@ SOUND = {
     "LISTINGS_DATABASE_URL": "postgresql://listings_user:Vq3-long-enough@db.internal/listings_db?sslmode=verify-full",
     "LISTINGS_AUTH_ENABLED": "true",
     "LISTINGS_AUTH_PUBLIC_KEY_PATH": "public.pem",
+    "LISTINGS_TLS_CERT_PATH": "tls.crt",
+    "LISTINGS_TLS_KEY_PATH": "tls.key",
 }
 
 
@@ -46,6 +50,9 @@ def test_a_sound_production_setup_has_no_finding():
     [
         ("ENVIRONMENT_NAME", {"LISTINGS_ENV": "staging"}),
         ("AUTH_OFF", {"LISTINGS_AUTH_ENABLED": "false"}),
+        ("TLS_OFF", {"LISTINGS_TLS_CERT_PATH": "", "LISTINGS_TLS_KEY_PATH": ""}),
+        ("TLS_OFF", {"LISTINGS_TLS_EDGES": "grpc"}),
+        ("CHANNELZ_OPEN", {"LISTINGS_ADMIN_CHANNELZ": "true"}),
         ("AUTH_SHARED_SECRET", {"LISTINGS_AUTH_HS256_SECRET": "x" * 40}),
         ("DATABASE_PASSWORD_WEAK", {"LISTINGS_DATABASE_URL": "postgresql://u:postgres@db/x?sslmode=require"}),
         (
@@ -139,3 +146,45 @@ async def test_limits_file_that_is_missing_or_says_something_else(tmp_path: Path
     assert "per_minute.GetListings: no such method; did you mean GetListing?" in finding.what
     path.write_text("[per_minute]\nGetListing = 5")
     assert "LIMITS_FILE" not in await codes(LISTINGS_RATE_LIMIT_FILE=str(path))
+
+
+@pytest.mark.parametrize(
+    ("code", "made"),
+    [
+        (None, {}),
+        ("TLS_NOT_VALID", {"valid": -DAY}),
+        ("TLS_EXPIRES_SOON", {"valid": 3 * DAY}),
+        ("TLS_UNUSABLE", {"key": rsa.generate_private_key(public_exponent=65537, key_size=1024)}),
+    ],
+)
+async def test_certificates_that_hurt_sooner_or_later(tmp_path: Path, code: str | None, made: dict[str, Any]):
+    pair = Authority(tmp_path).sign("server", **made)
+    found = await codes(LISTINGS_TLS_CERT_PATH=str(pair.cert_path), LISTINGS_TLS_KEY_PATH=str(pair.key_path))
+    assert {each for each in found if each.startswith("TLS_")} == ({code} if code else set())
+
+
+async def test_what_is_weak_about_a_certificate_is_said(tmp_path: Path):
+    pair = Authority(tmp_path).sign(
+        "server", key=rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    )
+    report = await dead_end(
+        LISTINGS_TLS_CERT_PATH=str(pair.cert_path), LISTINGS_TLS_KEY_PATH=str(pair.key_path)
+    )
+    assert "key too small" in " ".join(finding.what for finding in report.findings)
+
+
+async def test_a_certificate_without_its_key(tmp_path: Path):
+    pair = Authority(tmp_path).sign("server")
+    assert "TLS_UNUSABLE" in await codes(LISTINGS_TLS_CERT_PATH=str(pair.cert_path))
+
+
+async def test_a_key_that_everybody_may_read(tmp_path: Path):
+    pair = Authority(tmp_path).sign("server")
+    pair.key_path.chmod(0o644)
+    assert "TLS_KEY_OPEN" in await codes(
+        LISTINGS_TLS_CERT_PATH=str(pair.cert_path), LISTINGS_TLS_KEY_PATH=str(pair.key_path)
+    )
+
+
+async def test_ports_of_operators_are_looked_at_too():
+    assert "PORTS_EQUAL" in await codes(LISTINGS_HTTP_PORT="18086", LISTINGS_ADMIN_HTTP_PORT="18086")
