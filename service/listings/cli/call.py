@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 import sys
+from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated, Final
 
 import grpc
@@ -57,6 +58,13 @@ def call(
     user: Annotated[
         int | None, typer.Option(help="User id to call as, where the service does not verify tokens.")
     ] = None,
+    ca: Annotated[
+        Path | None, typer.Option(help="Speak TLS; PEM file of who signed the server's certificate.")
+    ] = None,
+    cert: Annotated[
+        Path | None, typer.Option(help="PEM file of your own certificate, where the server asks for one.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM file of its private key.")] = None,
     deadline: Annotated[float, typer.Option(help="Seconds to wait for the answer.", min=0.001)] = 5.0,
     as_json: Annotated[bool, typer.Option("--json", help="Plain JSON, for pipes.")] = False,
     show_list: Annotated[
@@ -85,8 +93,11 @@ def call(
         return
     given = sys.stdin.read() if request == "-" else request
     message = _parsed(found, given)
+    channel = _encrypted(address, ca, cert, key)
     try:
-        with SyncListingsClient(address, token=token, user_id=user, deadline=deadline) as client:
+        with SyncListingsClient(
+            address, token=token, user_id=user, deadline=deadline, channel=channel
+        ) as client:
             answer = client.call(found.name, message)
     except CallError as error:
         ending = _explained(error, address)
@@ -94,6 +105,20 @@ def call(
             typer.echo(f"  The fields it takes: listings call {found.name} --list", err=True)
         raise ending from None
     _print(answer, as_json=as_json or not sys.stdout.isatty())
+
+
+def _encrypted(address: str, ca: Path | None, cert: Path | None, key: Path | None) -> grpc.Channel | None:
+    """A channel that speaks TLS; None where nothing says so."""
+    if ca is None and cert is None and key is None:
+        return None
+    if ca is None or (cert is None) != (key is None):
+        raise complain("--cert and --key serve together, and beside --ca", "--ca ca.crt", code=USAGE)
+    try:
+        authority, certificate, private = (path.read_bytes() if path else None for path in (ca, cert, key))
+    except OSError as error:
+        raise complain(f"{error.filename}: {error.strerror}", "--ca ca.crt", code=USAGE) from None
+    credentials = grpc.ssl_channel_credentials(authority, private, certificate)
+    return grpc.secure_channel(address, credentials)
 
 
 def _near(error: UnknownMethod) -> str:

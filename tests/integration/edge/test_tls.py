@@ -12,12 +12,16 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from providers.certificates import Authority, Pair
 from structlog.testing import capture_logs
+from typer.testing import CliRunner
 
+from listings.cli import app as cli
 from listings.v1 import listings_pb2 as pb
 from listings.v1 import listings_pb2_grpc
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from click.testing import Result
 
     from listings.app import App
 
@@ -210,6 +214,24 @@ async def test_files_that_cannot_serve_stop_the_start_and_name_their_setting(
     with pytest.raises(ValueError, match=named):
         async with start_service(tls=paths):
             pass
+
+
+async def test_the_command_line_shows_its_certificate_where_it_is_asked_for_one(start_service, authority):
+    required = {"client_ca_path": authority.path, "client_certificates": "required"}
+    client = authority.sign("client")
+    async with start_service(tls=tls(authority.sign("server"), **required)) as service:
+        call = ["call", "GetRootCategories", "--address", f"localhost:{service.app.grpc_port}"]
+        trusting = [*call, "--ca", str(authority.path)]
+        shown = ["--cert", str(client.cert_path), "--key", str(client.key_path)]
+        assert (await command_line(*trusting, *shown)).exit_code == 0
+        for refused in (call, trusting):
+            assert (await command_line(*refused, "--deadline", "2")).exit_code != 0
+        usage = await command_line(*call, *shown)
+        assert (usage.exit_code, "--ca" in usage.output) == (2, True)
+
+
+async def command_line(*arguments: str) -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, cli, list(arguments))
 
 
 async def _lets_in(app: App, authority: Authority, client: Pair) -> bool:
