@@ -7,7 +7,7 @@ import inspect
 import json
 import re
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads it
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import TYPE_CHECKING, Annotated, Final
 
 import grpc
