@@ -39,7 +39,7 @@ class Record:
 
 
 def records_of(file: IO[bytes], form: Format) -> Iterator[Record]:
-    """Every record of a file; raises InvalidArgument when a CSV file's header has a column nobody knows."""
+    """Every record of a file; raises InvalidArgument for a CSV header with a column nobody knows, or one twice."""
     return _ndjson(file) if form is Format.NDJSON else _csv(file)
 
 
@@ -64,6 +64,9 @@ def _object(content: bytes) -> Mapping[str, Any]:
 
 def _csv(file: IO[bytes]) -> Iterator[Record]:
     lines = _Decoded(file)
+    csv.field_size_limit(
+        LONGEST_RECORD
+    )  # an eighth of it by default: less than an export may write into a cell
     reader = csv.reader(lines, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -74,6 +77,9 @@ def _csv(file: IO[bytes]) -> Iterator[Record]:
         raise invalid(
             "header", f"unknown column {', '.join(unknown) or '(none)'}; the columns are: {_known()}"
         )
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise invalid("header", f"column {', '.join(twice)} stands there twice: which of them counts?")
     lines.take()
     while True:
         try:

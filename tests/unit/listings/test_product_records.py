@@ -96,8 +96,14 @@ def test_a_row_that_is_not_understood_harms_no_other(rows):
     assert (records[-1].line, records[-1].values) == (3, {"name": "c", "price": 2.0})
 
 
-@pytest.mark.parametrize("header", ["", "name,prize\n", "name,\n"])
-def test_a_header_nobody_knows_is_refused(header):
+def test_a_cell_may_be_as_long_as_a_line_of_the_other_form():
+    attributes = json.dumps({"text": "x" * (LONGEST_RECORD - 1000)})
+    [record] = read(f"""name,attributes\na,"{attributes.replace('"', '""')}"\n""", Format.CSV)
+    assert record.values == {"name": "a", "attributes": json.loads(attributes)}
+
+
+@pytest.mark.parametrize("header", ["", "name,prize\n", "name,\n", "name,price,name\n"])
+def test_a_header_nobody_knows_or_that_says_a_column_twice_is_refused(header):
     with pytest.raises(InvalidArgument, match=r"header|column"):
         read(header, Format.CSV)
 
