@@ -1,7 +1,7 @@
 """How other processes learn that an answer is stale.
 
 A use case calls `changed(topics)` after its commit: this process forgets them at once, and the topics
-of one event-loop tick travel together to the others, over Redis pub/sub or, where there is no Redis or
+of one event-loop tick (under load, of ten milliseconds) travel together to the others, over Redis pub/sub or, where there is no Redis or
 while it is away, PostgreSQL's NOTIFY. A message may be lost (a bus is not a ledger): whoever loses its
 connection to a bus forgets everything when it is back, and the cache's time to live bounds the rest.
 
@@ -31,6 +31,9 @@ log = structlog.get_logger(__name__)
 CHANNEL: Final = "listings_v1_changed"
 # NOTIFY payloads end at 8000 bytes; more topics than this are cheaper to forget wholesale.
 _MOST_TOPICS: Final = 200
+# The least time between two texts: a busy writer would otherwise send one after each of its commits, and each is a
+# transaction of its own on PostgreSQL. The first change after a quiet moment is told at once.
+_GATHER_SECONDS: Final = 0.01
 _RECONNECT_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 # A first choice that failed is not asked again for so long, unless its subscription stands again sooner: asking
 # one that does not answer takes as long as its time limit, and a change must not wait for that every time.
@@ -75,6 +78,7 @@ class Invalidations:
         self._metrics = metrics
         self._sender = secrets.token_hex(6)
         self._pending: set[Topic] = set()
+        self._next_text_at = 0.0
         self._publishing: asyncio.Task[None] | None = None
         self._carrier = Carrier.FIRST
         self._lost = 0
@@ -132,6 +136,8 @@ class Invalidations:
 
     async def _publish(self) -> None:
         while self._pending:
+            await asyncio.sleep(max(self._next_text_at - time.monotonic(), 0.0))
+            self._next_text_at = time.monotonic() + _GATHER_SECONDS
             topics, self._pending = self._pending, set()
             body = [list(topic) for topic in topics] if len(topics) <= _MOST_TOPICS else None
             text = json.dumps([self._sender, body], separators=(",", ":"))
