@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.load import Generator
 
-import listings.db.connections as connections_module
 from listings.app import open_app
+from listings.db.session import Session
 from listings.embedded.binaries import choose_postgres
 from listings.settings import Settings
 
@@ -45,7 +45,7 @@ async def captured_statements(dsn: str, workload: Workload, catalog: Catalog, ca
     the processors, and a round's thousands of different ones do not.
     """
     sent: list[Sent] = []
-    original = connections_module.Session.fetch
+    original = Session.fetch
 
     async def recording(session: Any, statement: Any, *args: object) -> Any:
         if statement.name.startswith(READS):
@@ -68,7 +68,7 @@ async def captured_statements(dsn: str, workload: Workload, catalog: Catalog, ca
     per_call: list[list[Sent]] = []
     async with open_app(settings) as app:
         generator = Generator(f"127.0.0.1:{app.grpc_port}", channels=1)
-        connections_module.Session.fetch = recording  # type: ignore[method-assign] # we only listen
+        Session.fetch = recording  # type: ignore[method-assign] # we only listen
         try:
             source = workload.requests(catalog, 1)
             for _ in range(calls):
@@ -76,7 +76,7 @@ async def captured_statements(dsn: str, workload: Workload, catalog: Catalog, ca
                 await generator.answer_of(*next(source))
                 per_call.append(list(sent))
         finally:
-            connections_module.Session.fetch = original  # type: ignore[method-assign] # as before
+            Session.fetch = original  # type: ignore[method-assign] # as before
             await generator.close()
     return per_call
 

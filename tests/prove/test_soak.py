@@ -29,7 +29,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
-from listings.db.connections import _MOST_PREPARED
+from listings.db.session import MOST_PREPARED
 
 PROVE = bool(os.environ.get("LISTINGS_PROVE"))
 CALLS = 1_000_000 if PROVE else 20_000
@@ -107,7 +107,7 @@ async def test_nothing_is_left_of_any_number_of_calls(dsn, redis_process, tmp_pa
     assert last.files <= warm.files
     assert last.connections <= warm.connections
     # Filters make many texts of one name; a session forgets all when it holds too many.
-    assert last.prepared_statements <= last.connections * _MOST_PREPARED
+    assert last.prepared_statements <= last.connections * MOST_PREPARED
     assert last.redis_keys <= warm.redis_keys
 
 

@@ -27,7 +27,8 @@ from listings.v1 import listings_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from listings.db.connections import Connections, Record
+    from listings.db.connections import Connections
+    from listings.db.session import Record
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

@@ -8,7 +8,8 @@ from listings.db.statements import statement
 from listings.domain.categories import LANGUAGES, Catalog, Category
 
 if TYPE_CHECKING:
-    from listings.db.connections import Connections, Record
+    from listings.db.connections import Connections
+    from listings.db.session import Record
 
 _CATALOG: Final = statement("categories", "catalog")
 

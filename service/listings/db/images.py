@@ -11,7 +11,8 @@ from listings.domain.listings import Image
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from listings.db.connections import Connections, Session
+    from listings.db.connections import Connections
+    from listings.db.session import Session
     from listings.domain.images import NewImage, Place
 
 _BY_IDS: Final = statement("images", "by_ids")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from listings.db.connections import Connections, Session
+    from listings.db.connections import Connections
+    from listings.db.session import Session
 
 _ENQUEUE: Final = statement("indexing", "enqueue")
 _PURGE_FINISHED: Final = statement("indexing", "purge_finished")

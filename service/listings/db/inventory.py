@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from listings.db.connections import Connections, Record, Session
+    from listings.db.connections import Connections
+    from listings.db.session import Record, Session
     from listings.domain.inventory import LedgerFilter, Movement
 
 _RECORD: Final = statement("inventory", "record")

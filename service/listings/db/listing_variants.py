@@ -16,7 +16,8 @@ from listings.domain.listings import ListingVariant
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from listings.db.connections import Connections, Session
+    from listings.db.connections import Connections
+    from listings.db.session import Session
     from listings.domain.listing_variants import ListingVariantChange, NewListingVariant
 
 _OF_LISTING: Final = statement("listing_variants", "of_listing")

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from listings.db.connections import Connections, Record, Session
+    from listings.db.connections import Connections
+    from listings.db.session import Record, Session
     from listings.domain.listings import ListingFilter, NewListing
 
 # Begins a statement that reads whole listings, and ends with `FROM listings AS l`.

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from listings.db.connections import Connections, Record, Session
+    from listings.db.connections import Connections
+    from listings.db.session import Record, Session
 
 means("listings_storefront_sku_unique", sku_taken)
 

@@ -11,7 +11,8 @@ from listings.domain.storefronts import SortBy, SortKey, Storefront, StorefrontQ
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from listings.db.connections import Connections, Record
+    from listings.db.connections import Connections
+    from listings.db.session import Record
 
 _SHAPE: Final = statement("storefronts", "shape").sql
 _BY_IDS: Final = Statement(

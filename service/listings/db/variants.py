@@ -17,7 +17,8 @@ from listings.domain.variants import Variant
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from listings.db.connections import Connections, Record, Session
+    from listings.db.connections import Connections
+    from listings.db.session import Record, Session
     from listings.domain.variants import NewVariant
 
 means("b2c_product_variants_sku_unique", VariantSkuTaken)

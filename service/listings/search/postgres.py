@@ -26,7 +26,8 @@ from listings.db.statements import Statement, statement
 from listings.domain.search import Position, SearchPage, Sort
 
 if TYPE_CHECKING:
-    from listings.db.connections import Connections, Record
+    from listings.db.connections import Connections
+    from listings.db.session import Record
     from listings.domain.listings import ListingFilter
     from listings.domain.search import SearchQuery
 

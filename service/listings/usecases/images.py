@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from listings.cache.invalidation import Invalidations
-    from listings.db.connections import Connections, Session
+    from listings.db.connections import Connections
     from listings.db.images import ImageRows
     from listings.db.listings import ListingRows
+    from listings.db.session import Session
     from listings.domain.listings import Image
 
 

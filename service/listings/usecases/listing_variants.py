@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from listings.cache.invalidation import Invalidations
-    from listings.db.connections import Connections, Session
+    from listings.db.connections import Connections
     from listings.db.listing_variants import ListingVariantRows
     from listings.db.listings import ListingRows
+    from listings.db.session import Session
     from listings.domain.listing_variants import ListingVariantChange, NewListingVariant
     from listings.domain.listings import ListingVariant
 

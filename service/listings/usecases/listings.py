@@ -15,8 +15,9 @@ from listings.domain.slug import last_resort, numbered_stem, slug_for
 if TYPE_CHECKING:
     from listings.cache.encoded import EncodedCache, Topic
     from listings.cache.invalidation import Invalidations
-    from listings.db.connections import Connections, Session
+    from listings.db.connections import Connections
     from listings.db.listings import ListingRows
+    from listings.db.session import Session
     from listings.domain.listings import Listing, ListingChange, ListingFilter, NewListing
     from listings.metrics import CatalogMetrics
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from listings.cache.encoded import Topic
-    from listings.db.connections import Session
     from listings.db.products import FreeSlug, ProductRows
+    from listings.db.session import Session
     from listings.domain.errors import ListingsError
     from listings.domain.products import NewProduct, Product, ProductChange
 

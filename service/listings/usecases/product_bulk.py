@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from listings.cache.invalidation import Invalidations
-    from listings.db.connections import Connections, Session
+    from listings.db.connections import Connections
     from listings.db.products import ProductRows
+    from listings.db.session import Session
     from listings.domain.products import NewProduct, ProductChange
     from listings.metrics import CatalogMetrics
     from listings.usecases.product_batch import Written

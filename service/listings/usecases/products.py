@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from listings.cache.invalidation import Invalidations
-    from listings.db.connections import Connections, Session
+    from listings.db.connections import Connections
     from listings.db.products import ProductRows
+    from listings.db.session import Session
     from listings.domain.products import NewProduct, Product, ProductChange
     from listings.metrics import CatalogMetrics
 

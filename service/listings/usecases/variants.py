@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from listings.cache.invalidation import Invalidations
-    from listings.db.connections import Connections, Session
+    from listings.db.connections import Connections
+    from listings.db.session import Session
     from listings.db.variants import VariantRows
     from listings.domain.variants import NewVariant, Variant, VariantChange
 
