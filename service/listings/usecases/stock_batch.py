@@ -34,6 +34,9 @@ _EVERYBODY = (Unavailable, DeadlineExceeded, Aborted)
 class Batches(Generic[R, A]):
     """Merges concurrent `do(request)` calls into calls of `carry_out(requests)`.
 
+    After a batch of several, the next one waits for `quiet_in_company` quiet turns: its callers come through the
+    transport one in several turns. A lone caller never waits for company.
+
     `carry_out` answers in the order asked, or raises with nothing done; then the requests are carried
     out one by one, so that a poisoned one fails alone.
     """
@@ -45,6 +48,7 @@ class Batches(Generic[R, A]):
         weigh: Callable[[R], int] = lambda _: 1,
         enough: int = 1000,
         in_flight: int = 1,
+        quiet_in_company: int = _QUIET_TURNS,
     ) -> None:
         self._carry_out = carry_out
         self._weigh = weigh
@@ -56,6 +60,8 @@ class Batches(Generic[R, A]):
         self._scheduled = False
         self._gathered = 0
         self._quiet_turns = 0
+        self._quiet_in_company = quiet_in_company
+        self._quiet_enough = _QUIET_TURNS
 
     async def do(self, request: R) -> A:
         """Carry a request out, together with those that arrive while an earlier batch runs.
@@ -86,7 +92,7 @@ class Batches(Generic[R, A]):
         """Let the event loop turn for as long as that brings further requests, then send them all."""
         size = len(self._queued)
         self._quiet_turns = self._quiet_turns + 1 if size == self._gathered else 0
-        if self._quiet_turns < _QUIET_TURNS and self._weight < self._enough:
+        if self._quiet_turns < self._quiet_enough and self._weight < self._enough:
             self._gathered = size
             asyncio.get_running_loop().call_soon(self._gather)
         else:
@@ -98,6 +104,7 @@ class Batches(Generic[R, A]):
             batch = self._next_batch()
             if not batch:
                 return
+            self._quiet_enough = self._quiet_in_company if len(batch) > 1 else _QUIET_TURNS
             self._under_way.start(self._run(batch), [answer for _, answer in batch])
 
     def _next_batch(self) -> list[tuple[R, asyncio.Future[A]]]:

@@ -185,3 +185,27 @@ async def test_whenever_a_lone_caller_gives_up_the_next_request_is_carried_out(s
     caller.cancel()
     shop.open.set()
     assert await batches.do("b") == "B"
+
+
+@pytest.mark.parametrize(("quiet", "batches"), [(2, 4), (8, 1)], ids=["few-turns", "many-turns"])
+async def test_callers_that_come_some_turns_apart_share_a_batch_where_many_quiet_turns_are_waited_for(
+    quiet, batches
+):
+    sizes = []
+
+    async def carry_out(requests):
+        sizes.append(len(requests))
+        return requests
+
+    merged = Batches(carry_out, quiet_in_company=quiet)
+    await asyncio.gather(merged.do(0), merged.do(0))
+
+    async def after(turns):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await merged.do(turns)
+
+    await asyncio.gather(*(after(5 * number) for number in range(4)))
+
+    assert sizes[0] == 2
+    assert len(sizes) == 1 + batches
