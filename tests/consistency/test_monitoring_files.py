@@ -117,3 +117,11 @@ def test_the_page_names_every_scrape_job():
     config = yaml.safe_load((DEPLOY / "monitoring" / "prometheus.yml").read_text())
     for each in config["scrape_configs"]:
         assert f"| `{each['job_name']}` |" in text
+
+
+def test_the_example_of_thanos_names_the_bucket_that_it_brings():
+    secret, prometheus = yaml.safe_load_all((ROOT / "examples" / "monitoring" / "thanos.yaml").read_text())
+    wanted = prometheus["spec"]["thanos"]["objectStorageConfig"]
+    assert wanted["name"] == secret["metadata"]["name"]
+    assert yaml.safe_load(secret["stringData"][wanted["key"]])["type"] == "S3"
+    assert prometheus["metadata"]["namespace"] == secret["metadata"]["namespace"]

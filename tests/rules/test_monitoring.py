@@ -39,6 +39,7 @@ def check(*command):
 
 def test_every_file_is_read_by_its_own_program():
     check("promtool", "check", "config", FILES / "prometheus.yml")
+    check("promtool", "check", "config", ROOT / "examples" / "monitoring" / "remote-write.yml")
     check("prometheus-blackbox-exporter", f"--config.file={FILES / 'blackbox.yml'}", "--config.check")
     check("amtool", "check-config", *(FILES / "alertmanager").glob("*.yml"))
 
