@@ -150,7 +150,8 @@ def running(
         if ports.why_not("127.0.0.1", each.port):
             raise CannotRun(
                 f"Port {each.port} of {each.name} is taken by {ports.holder_of(each.port)}."
-                f" Debian starts what it installs: systemctl disable --now {each.package}"
+                f" Another `make monitoring` is ended with Ctrl-C there; Debian starts what it installs:"
+                f" systemctl disable --now {each.package}"
             )
     with ExitStack() as stack:
         started = {each.name: stack.enter_context(begun(each, folder)) for each in wanted}
