@@ -12,7 +12,7 @@ from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
@@ -181,6 +181,12 @@ class DatabaseSettings(Group):
         if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("an address of PostgreSQL begins with postgresql://")
         return url
+
+    def place(self) -> str:
+        """Where the database is, as host:port/name; without user and password, fit for messages."""
+        at = urlsplit(self.dsn())
+        host = parse_qs(at.query).get("host", [at.hostname or "localhost"])[0]
+        return f"{host}:{at.port or 5432}{at.path}"
 
     def dsn(self) -> str:
         """The address that asyncpg connects to, with its password: never log it."""

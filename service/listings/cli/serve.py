@@ -30,7 +30,10 @@ def serve() -> None:
     try:
         uvloop.run(run(configuration.settings))
     except Unavailable as error:
-        raise complain("The database does not answer", f"{error}. Look closer: listings doctor") from None
+        raise complain(
+            f"The database at {configuration.settings.database.place()} does not answer: {error.__cause__ or error}",
+            "Check LISTINGS_DATABASE_URL; `listings doctor` looks closer, `listings dev` starts a database of its own.",
+        ) from None
     except (RuntimeError, OSError, ValueError) as error:
         raise complain(f"The service could not start: {error}", "Look closer: listings doctor") from error
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     for name in os.environ:
         if "LISTINGS_" in name:
             monkeypatch.delenv(name)
@@ -242,3 +243,20 @@ async def test_healthcheck_asks_the_service(service: Any):
 
 def test_healthcheck_of_nobody_fails():
     assert run("healthcheck", LISTINGS_HTTP_PORT="1").exit_code == 1
+
+
+async def test_serve_without_a_database_names_its_address_and_the_remedy():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        # A process of its own: serving sets up the logs of the whole process.
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "listings", "serve", stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "LISTINGS_DATABASE_URL": f"postgresql://somebody:secret@127.0.0.1:{port}/shop"},
+        )  # fmt: skip
+        _, said = await process.communicate()
+
+    assert process.returncode == 1
+    assert str(port) in said.decode()
+    assert "LISTINGS_DATABASE_URL" in said.decode()
+    assert "secret" not in said.decode()
