@@ -59,9 +59,15 @@ class TcpProxy:
         else:
             self._open.set()
 
-    def forget(self) -> None:
-        """What a network does that lost its state without telling anybody, as when a firewall is started anew."""
+    def forget(self) -> asyncio.Event:
+        """What a network does that lost its state without telling anybody, as when a firewall is started anew.
+
+        Setting the event that is returned lets the forgotten connections pass again.
+        """
+        forgotten = self._open
         self._open = _opened(not self.silent)
+        forgotten.clear()
+        return forgotten
 
     def drop(self) -> None:
         """End every present connection with a reset, as a machine does that has lost its memory."""

@@ -46,6 +46,9 @@ _CLOSE_SECONDS: Final = 5.0
 # PostgreSQL answers the request to cancel a statement in milliseconds; a server that is paused or far away gets more.
 _SETTLE_SECONDS: Final = 2.0
 
+# PostgreSQL ignores a request to cancel that overtakes its statement, which a busy machine allows: it is asked again.
+_CANCEL_AGAIN_SECONDS: Final = 0.1
+
 # What PostgreSQL gets beyond its own statement_timeout before a connection is taken for dead.
 _GRACE_SECONDS: Final = 2.0
 
@@ -269,13 +272,32 @@ class Connections:
 
     async def _settle(self, session: Session) -> None:
         """Lend a session again when its cancelled statement has ended, not before: the next caller would wait."""
+        settled = asyncio.ensure_future(session.settle())
         try:
             async with asyncio.timeout(_SETTLE_SECONDS):
-                await session.settle()
+                while not (await asyncio.wait({settled}, timeout=_CANCEL_AGAIN_SECONDS))[0]:
+                    await self._cancel_again(session)
+            await settled
+        except asyncpg.QueryCanceledError:
+            pass  # asked once too often: it ended by itself meanwhile, and answers
         except (*_LOST, asyncpg.PostgresError) as error:
             log.warning("a session did not answer", error=type(error).__name__)
             self._distrust(session)
+            settled.cancel()
         self._give_back(session)
+
+    async def _cancel_again(self, session: Session) -> None:
+        """Cancel what a session that nobody holds still runs, over a connection of its own."""
+        try:
+            other = await asyncpg.connect(
+                self._settings.dsn(), timeout=_SETTLE_SECONDS, statement_cache_size=0
+            )
+        except (*_LOST, asyncpg.PostgresError):
+            return  # PostgreSQL notices within a second that the session is ended
+        try:
+            await other.execute(f"SELECT pg_cancel_backend({session.connection.get_server_pid()})")
+        finally:
+            other.terminate()
 
     def _distrust(self, session: Session) -> None:
         """End a session that does not answer, and the idle ones: what silenced it has most likely silenced them."""
