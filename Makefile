@@ -230,6 +230,7 @@ prove-alerts: $(READY) ## The long proof of alerts: every one by a fault of its 
 	@$(BIN)/python tools/rules.py
 	@$(BIN)/python tests/rules/run.py
 	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -s tests/rules tests/alerts_live $(ARGS)
+
 .PHONY: soak
 soak: $(READY) ## A million calls of every kind, and what is left of them (about 30 min)
 	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -s tests/prove/test_soak.py $(ARGS)
