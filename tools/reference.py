@@ -236,7 +236,7 @@ def _example(field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
-    if value is None or isinstance(value, SecretStr) or value in ("", []):
+    if value is None or isinstance(value, SecretStr) or value in ("", [], {}):
         return ""
     if isinstance(value, list):
         return _code(",".join(value))

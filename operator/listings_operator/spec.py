@@ -10,111 +10,40 @@ resource that reaches the operator has passed it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints
+
+from listings_operator.fields import (
+    ATOMIC,
+    BY_METHOD,
+    BY_NAME,
+    KEYS,
+    METHODS,
+    MOST_PER_MINUTE,
+    SET,
+    CallsPerMinute,
+    Interval,
+    Key,
+    Labels,
+    LabelValue,
+    Name,
+    Part,
+    Port,
+    Quantity,
+    Rule,
+    Text,
+    rules_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from pydantic import GetJsonSchemaHandler
-    from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core import CoreSchema
 
 # What the service itself waits between "not ready" and refusing calls. The preStop sleep has let balancers notice
 # by then; this moment is for clients that follow gRPC health.
 SERVICE_DRAIN_DELAY_SECONDS: Final = 2
 # Between the end of draining and SIGKILL: closing sessions, writing the last log lines.
 STOP_MARGIN_SECONDS: Final = 3
-
-_DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_DNS_NAME: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-_QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
-_LABEL_KEY: Final = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-_LABEL_VALUE: Final = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
-
-
-class Rule(NamedTuple):
-    """A CEL rule of the object it stands in; `message` names the fix."""
-
-    expression: str
-    message: str
-
-
-class SchemaNote(NamedTuple):
-    """Something about a field that Kubernetes' schema can say and JSON Schema cannot."""
-
-    key: str
-    value: Any
-
-    def __get_pydantic_json_schema__(
-        self, core: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """Called by pydantic while `crd.py` renders the schema."""
-        return handler(core) | {self.key: self.value}
-
-
-# A text that people also write as a number (`cpu: 2`).
-_INT_OR_STRING: Final = SchemaNote("x-kubernetes-int-or-string", True)
-_SET: Final = SchemaNote("x-kubernetes-list-type", "set")
-_ATOMIC: Final = SchemaNote("x-kubernetes-list-type", "atomic")
-_BY_NAME: Final = (
-    SchemaNote("x-kubernetes-list-type", "map"),
-    SchemaNote("x-kubernetes-list-map-keys", ["name"]),
-)
-
-
-def _text(value: Any) -> Any:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=_DNS_NAME)]
-Key = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
-LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=_LABEL_VALUE)]
-Text = Annotated[str, StringConstraints(max_length=1024)]
-_KEYS: Final = SchemaNote(
-    "x-kubernetes-validations",
-    [
-        {
-            "rule": f"self.all(key, key.matches('{_LABEL_KEY}'))",
-            "message": "write keys as Kubernetes does: name or prefix.example/name, with letters, digits, '-', '_' and '.'",
-        }
-    ],
-)
-Labels = Annotated[dict[str, LabelValue], Field(max_length=20), _KEYS]
-Port = Annotated[int, Field(ge=1024, le=65535)]
-Quantity = Annotated[
-    str,
-    BeforeValidator(_text),
-    StringConstraints(max_length=32, pattern=_QUANTITY),
-    # Behind another validator pydantic checks a pattern but leaves it out of the schema.
-    SchemaNote("pattern", _QUANTITY),
-    _INT_OR_STRING,
-]
-Interval = Annotated[str, StringConstraints(max_length=8, pattern=r"^[1-9][0-9]*(ms|s|m)$")]
-
-
-class Part(BaseModel):
-    """One object of the spec: closed, frozen, camelCase on the wire."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
-
-    rules: ClassVar[tuple[Rule, ...]] = ()
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Called by pydantic while `crd.py` renders the schema: adds the rules of this object."""
-        schema = handler.resolve_ref_schema(handler(core))
-        if cls.rules:
-            schema["x-kubernetes-validations"] = [
-                {"rule": rule.expression, "message": rule.message} for rule in cls.rules
-            ]
-        return schema
-
-    def as_written(self) -> dict[str, Any]:
-        """This part as plain camelCase data without what is not set; `read_spec` takes the whole back."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 class Image(Part):
@@ -143,7 +72,7 @@ class Image(Part):
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = Field(
         "IfNotPresent", description="When nodes fetch the image."
     )
-    pull_secrets: Annotated[tuple[Name, ...], Field(max_length=5), _SET] = Field(
+    pull_secrets: Annotated[tuple[Name, ...], Field(max_length=5), SET] = Field(
         (), description="Names of Secrets with registry credentials."
     )
 
@@ -371,6 +300,18 @@ class RateLimit(Part):
     preset: Literal["compatible", "strict"] = Field(
         "compatible", description="compatible: the inherited limits of eleven methods. strict: limits on all."
     )
+    per_minute: Annotated[
+        dict[str, CallsPerMinute],
+        Field(max_length=len(METHODS)),
+        rules_of(
+            BY_METHOD,
+            Rule(
+                "self.all(method, string(self[method]) == 'unlimited' || (int(string(self[method])) >= 1 "
+                f"&& int(string(self[method])) <= {MOST_PER_MINUTE}))",
+                f"write a whole number from 1 to {MOST_PER_MINUTE}, or unlimited",
+            ),
+        ),
+    ] = Field({}, description="Calls per minute of single methods, or unlimited, instead of the preset's.")
 
 
 class Timeouts(Part):
@@ -379,6 +320,11 @@ class Timeouts(Part):
     preset: Literal["default", "tight"] = Field(
         "default", description="default: 30 s, search 10 s. tight: the inherited value of each method."
     )
+    seconds: Annotated[
+        dict[str, Annotated[int, Field(ge=1, le=300)]],
+        Field(max_length=len(METHODS)),
+        rules_of(BY_METHOD),
+    ] = Field({}, description="Time limits of single methods in seconds, instead of the preset's.")
 
 
 class PodDisruptionBudget(Part):
@@ -483,7 +429,8 @@ OWNED_SETTINGS: Final = (
     "LISTINGS_MAX_CONNECTION_AGE_",
     "LISTINGS_RATE_LIMIT_ENABLED",
     "LISTINGS_RATE_LIMIT_PRESET",
-    "LISTINGS_TIMEOUTS_PRESET",
+    "LISTINGS_RATE_LIMIT_PER_MINUTE",
+    "LISTINGS_TIMEOUTS_",
 )
 
 
@@ -510,15 +457,15 @@ class Pod(Part):
 
     resources: Resources = Field(Resources(), description="Requests and limits.")
     node_selector: Labels = Field({}, description="Labels of the nodes that pods run on.")
-    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=10), _ATOMIC] = Field(
+    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=10), ATOMIC] = Field(
         (), description="Accepted taints."
     )
     priority_class_name: Name | None = Field(None, description="PriorityClass.")
-    annotations: Annotated[dict[str, Text], Field(max_length=20), _KEYS] = Field(
+    annotations: Annotated[dict[str, Text], Field(max_length=20), KEYS] = Field(
         {}, description="Added to pods."
     )
     labels: Labels = Field({}, description="Added to pods.")
-    env: Annotated[tuple[EnvironmentVariable, ...], Field(max_length=20), *_BY_NAME] = Field(
+    env: Annotated[tuple[EnvironmentVariable, ...], Field(max_length=20), *BY_NAME] = Field(
         (), description="Settings of the service that have no field here."
     )
     termination_grace_period_seconds: int = Field(

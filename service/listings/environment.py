@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from listings.settings import Settings
+from listings.transport.policy import POLICIES, no_such_method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -224,6 +225,14 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Configuration:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
         raise ConfigurationError([_problem(detail, sources) for detail in error.errors()]) from None
+    strangers = [
+        Problem(sources[place], f"{name}: {no_such_method(name)}", _example(place))
+        for place in (("rate_limit", "per_minute"), ("timeouts", "seconds"))
+        for name in getattr(getattr(settings, place[0]), place[1])
+        if name not in POLICIES
+    ]
+    if strangers:
+        raise ConfigurationError(strangers)
     return Configuration(settings, sources, tuple(warnings))
 
 
@@ -264,9 +273,12 @@ def _problem(detail: ErrorDetails, sources: Mapping[tuple[str, str], str]) -> Pr
     what = detail["msg"].removeprefix("Value error, ")
     secret = "SecretStr" in str(info.annotation)
     shown = "" if secret or detail["type"] == "value_error" else f"{str(detail['input'])[:60]!r} "
-    return Problem(
-        variable, f"{shown}{_sentence(what)}", f"{PREFIX}{_KEY_OF_FIELD[place]}={example_of(info)}"
-    )
+    return Problem(variable, f"{shown}{_sentence(what)}", _example(place))
+
+
+def _example(place: tuple[str, str]) -> str:
+    group, name = place
+    return f"{PREFIX}{_KEY_OF_FIELD[place]}={example_of(group_fields(group)[name])}"
 
 
 def _sentence(text: str) -> str:

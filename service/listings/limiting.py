@@ -38,7 +38,7 @@ async def open_limiter(settings: Settings, metrics: RateLimitMetrics) -> AsyncIt
         if limits.file is None:
             yield limiter
             return
-        file = LimitsFile(limits.file, limits.preset, limiter, metrics)
+        file = LimitsFile(limits.file, limits, limiter, metrics)
         file.load()
         async with background(file.watch()):
             yield limiter

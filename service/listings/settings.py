@@ -7,6 +7,7 @@ their old prefix too, with one warning each that names the new key (`listings/en
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from ipaddress import ip_network
@@ -16,7 +17,14 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
+from listings.domain.token_bucket import MOST_PER_MINUTE
+
 _GO_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+# In a setting and in the limits file: a method that is not limited.
+UNLIMITED: Final = "unlimited"
+# Below it even a cached read would fail on a busy day; above it no client waits any more.
+SHORTEST_TIME_LIMIT: Final = 0.1
+LONGEST_TIME_LIMIT: Final = 300.0
 _UNIT_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -38,9 +46,45 @@ def listed(value: Any) -> Any:
     return value
 
 
+def by_method(value: Any) -> Any:
+    """Accept `GetListing=400,SearchListings=10` as a mapping."""
+    if not isinstance(value, str):
+        return value
+    values: dict[str, str] = {}
+    for part in listed(value):
+        method, separator, said = (text.strip() for text in part.partition("="))
+        if not (method and separator and said):
+            raise ValueError(f"{part!r} is not METHOD=VALUE")
+        if method in values:
+            raise ValueError(f"{method} is named twice")
+        values[method] = said
+    return values
+
+
 def _in_address(host: str) -> str:
     """A host as it stands before a port: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def _calls_per_minute(method: str, calls: Any) -> int | None:
+    """A limit; None where calls are `unlimited`."""
+    if calls is None or calls == UNLIMITED:
+        return None
+    if not re.fullmatch(r"[0-9]{1,6}", str(calls)) or not 1 <= int(calls) <= MOST_PER_MINUTE:
+        raise ValueError(
+            f"{method}: {str(calls)[:60]!r} is neither a whole number from 1 to {MOST_PER_MINUTE} nor {UNLIMITED}"
+        )
+    return int(calls)
+
+
+def _time_limit(method: str, limit: Any) -> float:
+    try:
+        seconds = float(seconds_from(limit))
+    except ValueError:
+        seconds = math.nan
+    if not SHORTEST_TIME_LIMIT <= seconds <= LONGEST_TIME_LIMIT:
+        raise ValueError(f"{method}: {str(limit)[:60]!r} is no time from 100 ms to 5 minutes")
+    return seconds
 
 
 Seconds = Annotated[float, BeforeValidator(seconds_from)]
@@ -263,6 +307,11 @@ class RateLimitSettings(Group):
     preset: Literal["compatible", "strict"] = Field(
         "compatible", description="compatible: the eleven inherited limits; strict: also 100/min elsewhere."
     )
+    per_minute: dict[str, int | None] = Field(
+        default_factory=dict,
+        description="Limits of single methods, instead of the preset's; `unlimited` for none.",
+        examples=["GetListing=400,SearchListings=unlimited"],
+    )
     trusted_proxies: Names = Field(
         default_factory=list,
         description="Networks whose X-Forwarded-For and X-Real-IP are believed.",
@@ -290,6 +339,11 @@ class RateLimitSettings(Group):
         "each process may let so much more through. 0: every call asks.",
     )
 
+    @field_validator("per_minute", mode="before")
+    @classmethod
+    def _calls(cls, limits: Any) -> dict[str, int | None]:
+        return {method: _calls_per_minute(method, calls) for method, calls in by_method(limits).items()}
+
     @field_validator("trusted_proxies", "unlimited_networks")
     @classmethod
     def _networks(cls, networks: list[str]) -> list[str]:
@@ -304,6 +358,16 @@ class TimeoutSettings(Group):
     preset: Literal["default", "tight"] = Field(
         "default", description="default: 30 s, search 10 s; tight: the inherited per-method values."
     )
+    seconds: dict[str, float] = Field(
+        default_factory=dict,
+        description="Limits of single methods, instead of the preset's; from 100 ms to 5 minutes.",
+        examples=["GetListing=2,BulkCreateProducts=1m"],
+    )
+
+    @field_validator("seconds", mode="before")
+    @classmethod
+    def _limits(cls, limits: Any) -> dict[str, float]:
+        return {method: _time_limit(method, limit) for method, limit in by_method(limits).items()}
 
 
 class AuthSettings(Group):

@@ -9,7 +9,8 @@ import pytest
 from providers.operator_world import MINIMAL, Faults, World
 
 from listings_operator.crd import custom_resource_definition, spec_schema, status_schema
-from listings_operator.spec import ListingsSpec, Part, read_spec
+from listings_operator.fields import Part
+from listings_operator.spec import ListingsSpec, read_spec
 from listings_operator.vocabulary import Reason
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent

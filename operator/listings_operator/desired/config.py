@@ -9,6 +9,8 @@ from listings_operator.desired.manifest import Manifest, Owner, metadata
 from listings_operator.spec import SERVICE_DRAIN_DELAY_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from listings_operator.spec import ListingsSpec
 
 PREFIX = "LISTINGS_"
@@ -31,7 +33,15 @@ def settings(spec: ListingsSpec, owner: Owner) -> dict[str, str]:
         "LISTINGS_RATE_LIMIT_ENABLED": str(spec.rate_limit.enabled).lower(),
         "LISTINGS_RATE_LIMIT_PRESET": spec.rate_limit.preset,
         "LISTINGS_TIMEOUTS_PRESET": spec.timeouts.preset,
+        **_by_method("LISTINGS_RATE_LIMIT_PER_MINUTE", spec.rate_limit.per_minute),
+        **_by_method("LISTINGS_TIMEOUTS_SECONDS", spec.timeouts.seconds),
     }
+
+
+def _by_method(variable: str, values: Mapping[str, str] | Mapping[str, int]) -> dict[str, str]:
+    """The variable, where there is something to say: an image that does not know it need not hear of it."""
+    text = ",".join(f"{method}={value}" for method, value in sorted(values.items()))
+    return {variable: text} if text else {}
 
 
 def secret_variables(spec: ListingsSpec) -> list[Manifest]:

@@ -83,7 +83,7 @@ def _source(variable: str | None) -> str:
 def _shown(value: object) -> Any:
     if isinstance(value, SecretStr):
         return _masked(value.get_secret_value())
-    return value if isinstance(value, bool | int | float | list) or value is None else str(value)
+    return value if isinstance(value, bool | int | float | list | dict) or value is None else str(value)
 
 
 def _masked(secret: str) -> str:

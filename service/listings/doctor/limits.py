@@ -16,7 +16,7 @@ def check_limits(report: Report, settings: RateLimitSettings) -> None:
     if not settings.enabled or settings.file is None:
         return
     try:
-        limits = read(settings.file, settings.preset)
+        limits = read(settings.file, settings)
     except BadLimits as error:
         report.error(
             "LIMITS_FILE",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from listings.domain.errors import ResourceExhausted
 from listings.domain.token_bucket import per_minute
 from listings.transport.call import ip_of
-from listings.transport.policy import POLICIES, STRICT_LIMIT, LimitBy
+from listings.transport.policy import POLICIES, STRICT_LIMIT, LimitBy, RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from listings.limit_metrics import RateLimitMetrics
     from listings.settings import RateLimitSettings
     from listings.transport.call import Call
-    from listings.transport.policy import Policy, RateLimit
+    from listings.transport.policy import Policy
 
 # One subscriber of IPv6 has this whole network to call from.
 _SUBSCRIBER_BITS: Final = 64
@@ -32,10 +32,13 @@ class Buckets(Protocol):
         """Take a token: 0, or the microseconds until there is one; at once where it can."""
 
 
-def limits_of(preset: str, changes: Mapping[str, RateLimit | None] | None = None) -> dict[str, RateLimit]:
-    """The limits by method: those of a preset, where `changes` says nothing else (None: not limited)."""
+def limits_of(preset: str, per_minute: Mapping[str, int | None] | None = None) -> dict[str, RateLimit]:
+    """The limits by method: those of a preset, where `per_minute` says nothing else (None: not limited)."""
     others = STRICT_LIMIT if preset == "strict" else None
-    limits = {method: policy.limit or others for method, policy in POLICIES.items()} | dict(changes or {})
+    limits = {method: policy.limit or others for method, policy in POLICIES.items()}
+    for method, calls in (per_minute or {}).items():
+        by = (POLICIES[method].limit or STRICT_LIMIT).by
+        limits[method] = None if calls is None else RateLimit(calls, by)
     return {method: limit for method, limit in limits.items() if limit is not None}
 
 
@@ -58,7 +61,7 @@ class Limiter:
         self._free = [ipaddress.ip_network(text) for text in settings.unlimited_networks]
         self._in_trusted = lru_cache(maxsize=4096)(lambda ip: self._inside(ip, self._trusted))
         self._in_free = lru_cache(maxsize=4096)(lambda ip: self._inside(ip, self._free))
-        self.set(limits_of(settings.preset))
+        self.set(limits_of(settings.preset, settings.per_minute))
 
     def set(self, limits: dict[str, RateLimit]) -> None:
         """Hold these limits from the next call on.

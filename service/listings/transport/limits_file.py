@@ -2,7 +2,7 @@
 
     preset = "strict"               # optional, instead of LISTINGS_RATE_LIMIT_PRESET
 
-    [per_minute]                    # methods that are not named keep the preset's limit
+    [per_minute]                    # others keep that of LISTINGS_RATE_LIMIT_PER_MINUTE, or the preset's
     GetListing = 400
     ListProducts = 100              # one that has no limit by itself
     SearchListings = "unlimited"
@@ -14,26 +14,27 @@ cannot be used changes nothing: the limits before hold on, the log and a metric 
 from __future__ import annotations
 
 import asyncio
-import difflib
 import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from listings.domain.token_bucket import MOST_PER_MINUTE
+from listings.settings import UNLIMITED
 from listings.transport.limits import limits_of
-from listings.transport.policy import POLICIES, STRICT_LIMIT, RateLimit
+from listings.transport.policy import POLICIES, no_such_method
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from listings.limit_metrics import RateLimitMetrics
+    from listings.settings import RateLimitSettings
     from listings.transport.limits import Limiter
+    from listings.transport.policy import RateLimit
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 2.0
-UNLIMITED: Final = "unlimited"
 _PRESETS: Final = ("compatible", "strict")
 
 
@@ -41,8 +42,8 @@ class BadLimits(ValueError):
     """The file says something that cannot be a limit; the text names it and the remedy."""
 
 
-def parse(text: str, preset: str) -> dict[str, RateLimit]:
-    """The limits by method; raises BadLimits."""
+def parse(text: str, settings: RateLimitSettings) -> dict[str, RateLimit]:
+    """The limits by method: the file's, and the settings' where it says nothing; raises BadLimits."""
     try:
         written = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -50,18 +51,19 @@ def parse(text: str, preset: str) -> dict[str, RateLimit]:
     for name in written:
         if name not in {"preset", "per_minute"}:
             raise BadLimits(f"{name}: unknown; the file holds `preset` and the table `[per_minute]`")
-    preset = written.get("preset", preset)
+    preset = written.get("preset", settings.preset)
     if preset not in _PRESETS:
         raise BadLimits(f"preset: {preset!r} is none of {', '.join(_PRESETS)}")
     methods = written.get("per_minute", {})
     if not isinstance(methods, dict):
         raise BadLimits("per_minute: write a table, [per_minute], with one line per method")
-    return limits_of(preset, {method: _limit(method, calls) for method, calls in methods.items()})
+    said = {method: _calls(method, calls) for method, calls in methods.items()}
+    return limits_of(preset, settings.per_minute | said)
 
 
-def read(path: Path, preset: str) -> dict[str, RateLimit]:
-    """The limits that a file says; raises BadLimits also where it cannot be read."""
-    return parse(_text(path), preset)
+def read(path: Path, settings: RateLimitSettings) -> dict[str, RateLimit]:
+    """The limits that hold with a file; raises BadLimits also where it cannot be read."""
+    return parse(_text(path), settings)
 
 
 def _text(path: Path) -> str:
@@ -73,11 +75,9 @@ def _text(path: Path) -> str:
         raise BadLimits("not UTF-8") from None
 
 
-def _limit(method: str, calls: Any) -> RateLimit | None:
-    policy = POLICIES.get(method)
-    if policy is None:
-        near = difflib.get_close_matches(method, POLICIES, n=1)
-        raise BadLimits(f"per_minute.{method}: no such method{f'; did you mean {near[0]}?' if near else ''}")
+def _calls(method: str, calls: Any) -> int | None:
+    if method not in POLICIES:
+        raise BadLimits(f"per_minute.{method}: {no_such_method(method)}")
     if calls == UNLIMITED:
         return None
     if not isinstance(calls, int) or isinstance(calls, bool) or not 1 <= calls <= MOST_PER_MINUTE:
@@ -85,15 +85,17 @@ def _limit(method: str, calls: Any) -> RateLimit | None:
             f"per_minute.{method}: {calls!r} is not a whole number from 1 to {MOST_PER_MINUTE}, nor "
             f'"{UNLIMITED}"'
         )
-    return RateLimit(calls, (policy.limit or STRICT_LIMIT).by)
+    return calls
 
 
 class LimitsFile:
     """Keeps a limiter true to a file."""
 
-    def __init__(self, path: Path, preset: str, limiter: Limiter, metrics: RateLimitMetrics) -> None:
+    def __init__(
+        self, path: Path, settings: RateLimitSettings, limiter: Limiter, metrics: RateLimitMetrics
+    ) -> None:
         self._path = path
-        self._preset = preset
+        self._settings = settings
         self._limiter = limiter
         self._metrics = metrics
         self._seen = ""
@@ -128,7 +130,7 @@ class LimitsFile:
             self._metrics.file_read(usable=True)
 
     def _hold(self, text: str) -> None:
-        limits = parse(text, self._preset)
+        limits = parse(text, self._settings)
         self._limiter.set(limits)
         self._seen = text
         log.info("rate limits set", per_minute={method: limit.per_minute for method, limit in limits.items()})

@@ -6,12 +6,15 @@ is generated from them.
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from listings.settings import TimeoutSettings
 
 SERVICE: Final = "listings.v1.ListingsService"
 
@@ -64,6 +67,11 @@ class Policy:
     statuses: tuple[str, ...]
     failure: str = ""
     """The text of INTERNAL where clients know one; its request id stands in the details."""
+
+    def time_limit(self, settings: TimeoutSettings) -> float:
+        """Longest time of a call in seconds."""
+        preset = self.timeout_tight if settings.preset == "tight" else self.timeout_default
+        return settings.seconds.get(self.method, preset)
 
     @property
     def path(self) -> str:
@@ -226,3 +234,9 @@ def _rights(method: str, *, writes: bool) -> tuple[Access, Scope]:
 
 
 POLICIES: Final[dict[str, Policy]] = {policy.method: policy for policy in _policies()}
+
+
+def no_such_method(name: str) -> str:
+    """What to tell who named a method that is none."""
+    near = difflib.get_close_matches(name, POLICIES, n=1)
+    return f"no such method{f'; did you mean {near[0]}?' if near else ''}"

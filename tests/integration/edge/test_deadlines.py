@@ -50,9 +50,16 @@ async def _held(dsn: str, listing_id: int):
         await other.close()
 
 
-@pytest.mark.parametrize(("preset", "seconds"), [("default", "0.2"), ("tight", "0.3")])
-async def test_a_call_ends_at_the_limit_of_its_method(patience, start_service, preset, seconds):
-    async with start_service(timeouts={"preset": preset}) as service:
+@pytest.mark.parametrize(
+    ("timeouts", "seconds"),
+    [
+        ({"preset": "default"}, "0.2"),
+        ({"preset": "tight"}, "0.3"),
+        ({"preset": "tight", "seconds": {"UpdateListing": 0.4}}, "0.4"),
+    ],
+)
+async def test_a_call_ends_at_the_limit_of_its_method(patience, start_service, timeouts, seconds):
+    async with start_service(timeouts=timeouts) as service:
         listing_id = await _listing(service)
         async with _held(service.dsn, listing_id):
             with pytest.raises(grpc.aio.AioRpcError) as late:

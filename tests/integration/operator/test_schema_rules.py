@@ -163,6 +163,45 @@ PAIRS = {
         {"pod": {"annotations": {"a/b/c": "x"}}},
         "write keys as Kubernetes does",
     ),
+    "limits of methods": (
+        {
+            "rateLimit": {
+                "perMinute": {"GetListing": 1, "ListProducts": "unlimited", "CreateListing": 600_000}
+            }
+        },
+        {"rateLimit": {"perMinute": {"GetListings": 1}}},
+        "name RPCs as docs/reference/limits.md does",
+    ),
+    "calls per minute": (
+        {"rateLimit": {"perMinute": {"GetListing": "400"}}},
+        {"rateLimit": {"perMinute": {"GetListing": 0}}},
+        "a whole number from 1 to 600000, or unlimited",
+    ),
+    "most calls per minute": (
+        {"rateLimit": {"perMinute": {}}},
+        {"rateLimit": {"perMinute": {"GetListing": 600_001}}},
+        "a whole number from 1 to 600000, or unlimited",
+    ),
+    "words for calls per minute": (
+        {"rateLimit": {"perMinute": {"GetListing": "unlimited"}}},
+        {"rateLimit": {"perMinute": {"GetListing": "many"}}},
+        "spec.rateLimit.perMinute.GetListing",
+    ),
+    "time limits of methods": (
+        {"timeouts": {"seconds": {"GetListing": 1, "BulkCreateProducts": 300}}},
+        {"timeouts": {"seconds": {"getListing": 1}}},
+        "name RPCs as docs/reference/limits.md does",
+    ),
+    "time limits": (
+        {"timeouts": {"preset": "tight", "seconds": {"GetListing": 300}}},
+        {"timeouts": {"seconds": {"GetListing": 301}}},
+        "spec.timeouts.seconds.GetListing",
+    ),
+    "owned limits": (
+        env("LISTINGS_RATE_LIMIT_LEASE_PERCENT"),
+        env("LISTINGS_RATE_LIMIT_PER_MINUTE"),
+        "remove from pod.env",
+    ),
     "unknown field": ({"suspend": True}, {"paused": True}, 'unknown field "paused"'),
     "unknown field deep down": (
         {"rollout": {"smoke": {"enabled": False}}},

@@ -58,6 +58,46 @@ def test_variable_sets_its_field(variable: str, value: str, group: str, field: s
     assert configuration.sources == {(group, field): variable}
 
 
+def test_single_methods_are_given_as_a_list_of_pairs():
+    settings = read_environment(
+        {
+            "LISTINGS_RATE_LIMIT_PER_MINUTE": "GetListing=400, SearchListings=unlimited",
+            "LISTINGS_TIMEOUTS_SECONDS": "GetListing=2,BulkCreateProducts=1m,CreateListing=1.5",
+        }
+    ).settings
+
+    assert settings.rate_limit.per_minute == {"GetListing": 400, "SearchListings": None}
+    assert settings.timeouts.seconds == {"GetListing": 2.0, "BulkCreateProducts": 60.0, "CreateListing": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("RATE_LIMIT_PER_MINUTE", "GetListings=5", "GetListings: no such method; did you mean GetListing?"),
+        ("RATE_LIMIT_PER_MINUTE", "GetListing", "'GetListing' is not METHOD=VALUE"),
+        (
+            "RATE_LIMIT_PER_MINUTE",
+            "GetListing=0",
+            "GetListing: '0' is neither a whole number from 1 to 600000",
+        ),
+        ("RATE_LIMIT_PER_MINUTE", "GetListing=600001", "nor unlimited"),
+        ("RATE_LIMIT_PER_MINUTE", "GetListing=1.5", "GetListing: '1.5' is neither a whole number"),
+        ("RATE_LIMIT_PER_MINUTE", "GetListing=1,GetListing=2", "GetListing is named twice"),
+        ("TIMEOUTS_SECONDS", "getlisting=5", "getlisting: no such method; did you mean GetListing?"),
+        ("TIMEOUTS_SECONDS", "GetListing=soon", "GetListing: 'soon' is no time from 100 ms to 5 minutes"),
+        ("TIMEOUTS_SECONDS", "GetListing=0", "GetListing: '0' is no time"),
+        ("TIMEOUTS_SECONDS", "GetListing=301", "GetListing: '301' is no time"),
+        ("TIMEOUTS_SECONDS", "GetListing=nan", "GetListing: 'nan' is no time"),
+    ],
+)
+def test_a_mistake_about_a_method_is_named_with_an_example(variable: str, value: str, said: str):
+    [(named, text)] = problems(**{f"LISTINGS_{variable}": value}).items()
+
+    assert named == f"LISTINGS_{variable}"
+    assert said in text
+    assert f"LISTINGS_{variable}=GetListing=" in text
+
+
 def test_addresses_win_over_split_keys():
     settings = read_environment(
         {

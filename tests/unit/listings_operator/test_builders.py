@@ -10,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from providers.operator_world import MINIMAL, OWNER, spec_with, state_of
 
+from listings.domain import token_bucket
 from listings.environment import KEYS, PREFIX, read_environment
+from listings.transport.policy import POLICIES
 from listings_operator import labels, names
 from listings_operator.assets import Assets, DashboardFile, RuleFile
 from listings_operator.desired import Owner, SecretHashes
 from listings_operator.desired.config import secret_variables
 from listings_operator.desired.config import settings as service_settings
 from listings_operator.desired.revision import spec_of
+from listings_operator.fields import METHODS, MOST_PER_MINUTE
 from listings_operator.observed import Apis, Task
 
 ASSETS = Assets(
@@ -55,6 +58,8 @@ specs = st.builds(
     ),
     podDisruptionBudget=st.builds(lambda on: {"enabled": on}, st.booleans()),
     topologySpread=st.builds(lambda on: {"enabled": on}, st.booleans()),
+    rateLimit=st.sampled_from([{}, {"perMinute": {"GetListing": 400, "ListProducts": "unlimited"}}]),
+    timeouts=st.sampled_from([{}, {"preset": "tight", "seconds": {"SearchListings": 5}}]),
     redis=st.sampled_from([None, {"secretRef": {"name": "shop-redis"}}]),
     database=st.sampled_from(
         [
@@ -161,6 +166,19 @@ def test_every_variable_is_a_setting_of_the_service(spec, owner):
     assert not read_environment(given_).warnings, "and its value is one that the service takes"
 
 
+def test_the_schema_knows_the_methods_and_limits_of_the_service():
+    assert tuple(sorted(POLICIES)) == METHODS
+    assert MOST_PER_MINUTE == token_bucket.MOST_PER_MINUTE
+
+
+def test_limits_of_single_methods_reach_the_service_as_they_are_written():
+    limits = {"GetListing": 400, "SearchListings": "unlimited"}
+    spec = spec_with(rateLimit={"perMinute": limits}, timeouts={"seconds": {"GetListing": 2}})
+    read = read_environment(service_settings(spec, OWNER)).settings
+    assert read.rate_limit.per_minute == {"GetListing": 400, "SearchListings": None}
+    assert read.timeouts.seconds == {"GetListing": 2.0}
+
+
 def test_draining_fits_into_the_termination_grace_period_by_default():
     spec = spec_with()
     pod = state_of(spec).deployment["spec"]["template"]["spec"]
@@ -190,6 +208,9 @@ def test_the_number_of_pods_is_a_concern_of_its_own_and_the_autoscaler_s_when_th
         ({"suspend": True}, False),
         ({"version": "1.0.1"}, True),
         ({"timeouts": {"preset": "tight"}}, True),
+        ({"timeouts": {"seconds": {"GetListing": 2}}}, True),
+        ({"rateLimit": {"perMinute": {"GetListing": 400}}}, True),
+        ({"rateLimit": {"perMinute": {}}}, False),
         ({"pod": {"resources": {"requests": {"cpu": 1}}}}, True),
         ({"grpc": {"drainSeconds": 31}}, True),
     ],

@@ -72,14 +72,13 @@ class GrpcServer:
         handlers = {}
         for name, method in methods.items():
             policy = method.policy
-            limit = policy.timeout_tight if timeouts.preset == "tight" else policy.timeout_default
             serve = bind(
                 method,
                 metrics.of(policy.path),
                 guard,
                 self._leaving,
                 load,
-                timeout_seconds=limit,
+                timeout_seconds=policy.time_limit(timeouts),
                 tracer=tracer,
                 unforeseen=unforeseen,
             )

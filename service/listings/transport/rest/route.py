@@ -65,7 +65,7 @@ class Edge:
 
     def limit_of(self, policy: Policy) -> float:
         """The time limit of a method in seconds."""
-        return policy.timeout_tight if self.timeouts.preset == "tight" else policy.timeout_default
+        return policy.time_limit(self.timeouts)
 
 
 class EdgeRoute(APIRoute):

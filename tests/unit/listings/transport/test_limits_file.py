@@ -10,16 +10,17 @@ from listings.transport.limits import Limiter, limits_of
 from listings.transport.limits_file import BadLimits, LimitsFile, parse
 from listings.transport.policy import POLICIES, LimitBy, RateLimit
 
+GIVEN_SETTINGS = RateLimitSettings()
 GIVEN = limits_of("compatible")
 
 
 def test_an_empty_file_changes_nothing():
-    assert parse("", "compatible") == GIVEN
+    assert parse("", GIVEN_SETTINGS) == GIVEN
     assert len(GIVEN) == 11
 
 
 def test_named_methods_change_and_all_others_keep_theirs():
-    limits = parse('[per_minute]\nGetListing = 400\nSearchListings = "unlimited"', "compatible")
+    limits = parse('[per_minute]\nGetListing = 400\nSearchListings = "unlimited"', GIVEN_SETTINGS)
     assert limits["GetListing"] == RateLimit(400, LimitBy.IP)
     assert "SearchListings" not in limits
     assert {name: limit for name, limit in limits.items() if name != "GetListing"} == {
@@ -28,13 +29,21 @@ def test_named_methods_change_and_all_others_keep_theirs():
 
 
 def test_callers_are_told_apart_as_before_and_by_address_where_there_was_no_limit():
-    limits = parse("[per_minute]\nCreateListing = 100\nDecrementStock = 30", "compatible")
+    limits = parse("[per_minute]\nCreateListing = 100\nDecrementStock = 30", GIVEN_SETTINGS)
     assert limits["CreateListing"] == RateLimit(100, LimitBy.USER)
     assert limits["DecrementStock"] == RateLimit(30, LimitBy.IP)
 
 
+def test_the_file_stands_over_the_settings_and_they_over_the_preset():
+    settings = RateLimitSettings(per_minute={"GetListing": 5, "SearchListings": 6, "ListProducts": 7})
+    limits = parse('[per_minute]\nGetListing = 400\nSearchListings = "unlimited"', settings)
+    assert limits["GetListing"].per_minute == 400
+    assert "SearchListings" not in limits
+    assert limits["ListProducts"] == RateLimit(7, LimitBy.IP)
+
+
 def test_the_file_may_choose_the_preset():
-    limits = parse('preset = "strict"\n[per_minute]\nGetListing = "unlimited"', "compatible")
+    limits = parse('preset = "strict"\n[per_minute]\nGetListing = "unlimited"', GIVEN_SETTINGS)
     assert limits.keys() == POLICIES.keys() - {"GetListing"}
 
 
@@ -55,7 +64,7 @@ def test_the_file_may_choose_the_preset():
 )
 def test_a_mistake_is_named_with_its_remedy(text, said):
     with pytest.raises(BadLimits) as refused:
-        parse(text, "compatible")
+        parse(text, GIVEN_SETTINGS)
     assert said in str(refused.value)
 
 
@@ -84,7 +93,7 @@ def limiter(metrics: Metrics) -> Held:
 async def test_what_changes_in_the_file_holds_and_a_bad_file_changes_nothing(tmp_path, metrics, limiter):
     path = tmp_path / "limits.toml"
     path.write_text("[per_minute]\nGetListing = 400")
-    file = LimitsFile(path, "compatible", limiter, metrics.rate_limit)
+    file = LimitsFile(path, GIVEN_SETTINGS, limiter, metrics.rate_limit)
     file.load()
 
     async def now_holds() -> tuple[int, float, float]:
@@ -114,5 +123,5 @@ def test_a_service_does_not_start_on_a_file_that_it_cannot_use(tmp_path, metrics
     if text is not None:
         path.write_text(text)
     with pytest.raises(BadLimits, match=f"LISTINGS_RATE_LIMIT_FILE {path}: ") as refused:
-        LimitsFile(path, "compatible", limiter, metrics.rate_limit).load()
+        LimitsFile(path, GIVEN_SETTINGS, limiter, metrics.rate_limit).load()
     assert ("did you mean GetListing?" in str(refused.value)) == (text is not None)
