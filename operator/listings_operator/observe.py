@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from listings_operator.cluster import Cluster, Kind
     from listings_operator.desired import Manifest, Owner
     from listings_operator.observed import JobSeen, WorkloadSeen
-    from listings_operator.spec import ListingsSpec
+    from listings_operator.spec import DatabaseSecret, ListingsSpec, RedisSecret, TlsSecret
 
 # Of the other kinds it is enough to know that an object is there, whose it is and whether it has changed.
 _READ_WHOLE: Final = (api.DEPLOYMENT, api.JOB, api.CONTROLLER_REVISION)
@@ -70,9 +70,11 @@ class Children:
 
 async def read_secrets(cluster: Cluster, namespace: str, spec: ListingsSpec) -> Secrets:
     """Look at the Secrets that the spec names. Their content is hashed at once and kept nowhere."""
-    references = {"database": spec.database.secret_ref}
+    references: dict[str, DatabaseSecret | RedisSecret | TlsSecret] = {"database": spec.database.secret_ref}
     if spec.redis is not None:
-        references["redis"] = spec.redis.secret_ref  # type: ignore[assignment] # both have a name and keys
+        references["redis"] = spec.redis.secret_ref
+    if spec.tls is not None:
+        references["tls"] = spec.tls.secret_ref
     hashes: dict[str, str] = {}
     problems: list[Problem] = []
     for use, reference in references.items():
@@ -97,7 +99,7 @@ async def read_secrets(cluster: Cluster, namespace: str, spec: ListingsSpec) -> 
                 )
             )
         hashes[use] = names.digest({key: data.get(key) for key in sorted(reference.keys.values())})
-    return Secrets(SecretHashes(hashes.get("database", ""), hashes.get("redis", "")), tuple(problems))
+    return Secrets(SecretHashes(**hashes), tuple(problems))
 
 
 async def read_apis(cluster: Cluster) -> Apis:

@@ -210,6 +210,36 @@ class Redis(Part):
     secret_ref: RedisSecret = Field(description="Credentials.")
 
 
+class TlsSecret(Part):
+    """Where the certificate is kept, as cert-manager and `kubectl create secret tls` write it."""
+
+    name: Name = Field(description="Secret in the namespace of this resource.")
+    cert: Key = Field("tls.crt", description="Key of the certificate and its chain, PEM.")
+    key: Key = Field("tls.key", description="Key of the private key, PEM.")
+    ca: Key = Field(
+        "ca.crt", description="Key of who signed it, PEM; the smoke test and Prometheus verify it by that."
+    )
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """File name in pods -> key of the Secret."""
+        return {"tls.crt": self.cert, "tls.key": self.key, "ca.crt": self.ca}
+
+
+class Tls(Part):
+    """TLS of the service's ports. The certificate must name the Service: NAME.NAMESPACE.svc."""
+
+    secret_ref: TlsSecret = Field(description="Certificate and key.")
+    edges: Literal["grpc", "both"] = Field(
+        "grpc", description="Ports that speak TLS; REST, health and metrics stay plain without both."
+    )
+
+    @property
+    def http(self) -> bool:
+        """Whether REST, health and metrics speak TLS."""
+        return self.edges == "both"
+
+
 class Migrations(Part):
     """How the schema gets to the version that the image needs."""
 
@@ -431,6 +461,10 @@ OWNED_SETTINGS: Final = (
     "LISTINGS_RATE_LIMIT_PRESET",
     "LISTINGS_RATE_LIMIT_PER_MINUTE",
     "LISTINGS_TIMEOUTS_",
+    "LISTINGS_TLS_CERT_PATH",
+    "LISTINGS_TLS_KEY_PATH",
+    "LISTINGS_TLS_EDGES",
+    "LISTINGS_TLS_CLIENT_",
 )
 
 
@@ -442,7 +476,7 @@ class Pod(Part):
             "!has(self.env) || self.env.all(e, !("
             + " || ".join(f"e.name.startsWith('{prefix}')" for prefix in OWNED_SETTINGS)
             + "))",
-            "remove from pod.env what has its own field: grpc, http, database, redis, rateLimit and timeouts",
+            "remove from pod.env what has its own field: grpc, http, tls, database, redis, rateLimit and timeouts",
         ),
         Rule(
             "!has(self.labels) || self.labels.all(key, !key.startsWith('app.kubernetes.io/') "
@@ -513,6 +547,7 @@ class ListingsSpec(Part):
     http: Http = Field(Http(), description="REST, health and metrics.")
     database: Database = Field(description="PostgreSQL.")
     redis: Redis | None = Field(None, description="Redis.")
+    tls: Tls | None = Field(None, description="TLS; without it both ports are plain.")
     migrations: Migrations = Field(Migrations(), description="Schema.")
     rollout: Rollout = Field(Rollout(), description="How a new version takes over.")
     observability: Observability = Field(Observability(), description="Rules, scraping, dashboards.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 import grpc
 import pytest
+from providers.certificates import Authority
 
 from listings.cli import smoke
 from listings.cli.smoke import Checks, SmokeFailed, _check
@@ -27,6 +28,24 @@ async def test_a_working_service_passes_and_nothing_is_left(service):
         assert await connection.fetchval("SELECT count(*) FROM listings WHERE title = 'Smoke test'") == 0
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize(("edges", "scheme"), [("both", "https"), ("grpc", "http")])
+async def test_it_speaks_tls_where_it_is_told_who_signed_the_certificate(
+    start_service, tmp_path, edges, scheme
+):
+    authority = Authority(tmp_path)
+    pair = authority.sign("server")
+    tls = {"cert_path": pair.cert_path, "key_path": pair.key_path, "edges": edges}
+    async with start_service(tls=tls) as service:
+        places = f"localhost:{service.app.grpc_port}", f"{scheme}://localhost:{service.app.http_port}"
+        checks = Checks()
+        await _check(checks, service.dsn, *places, None, authority.path)
+        assert {"HTTP /health/ready", "gRPC health", "create", "delete"} <= checks.done.keys()
+
+        stranger = Authority(tmp_path, "stranger")
+        with pytest.raises(SmokeFailed):
+            await _check(Checks(), service.dsn, *places, None, stranger.path)
 
 
 async def test_nobody_there_is_a_failure_that_names_the_check(dsn):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from listings_operator import labels, names
 from listings_operator.desired.manifest import Manifest, Owner, metadata
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from listings_operator.spec import ListingsSpec
 
 PREFIX = "LISTINGS_"
+# Where pods find certificate and key, as files that the kubelet renews and the service reads again.
+TLS_FOLDER: Final = "/etc/listings/tls"
 
 
 def settings(spec: ListingsSpec, owner: Owner) -> dict[str, str]:
@@ -33,8 +35,19 @@ def settings(spec: ListingsSpec, owner: Owner) -> dict[str, str]:
         "LISTINGS_RATE_LIMIT_ENABLED": str(spec.rate_limit.enabled).lower(),
         "LISTINGS_RATE_LIMIT_PRESET": spec.rate_limit.preset,
         "LISTINGS_TIMEOUTS_PRESET": spec.timeouts.preset,
+        **_tls(spec),
         **_by_method("LISTINGS_RATE_LIMIT_PER_MINUTE", spec.rate_limit.per_minute),
         **_by_method("LISTINGS_TIMEOUTS_SECONDS", spec.timeouts.seconds),
+    }
+
+
+def _tls(spec: ListingsSpec) -> dict[str, str]:
+    if spec.tls is None:
+        return {}
+    return {
+        "LISTINGS_TLS_CERT_PATH": f"{TLS_FOLDER}/tls.crt",
+        "LISTINGS_TLS_KEY_PATH": f"{TLS_FOLDER}/tls.key",
+        "LISTINGS_TLS_EDGES": spec.tls.edges,
     }
 
 

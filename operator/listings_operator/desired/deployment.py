@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from listings_operator import labels, names
 from listings_operator.desired.manifest import Manifest, Owner, metadata
-from listings_operator.desired.pod import container, pod_spec
+from listings_operator.desired.pod import container, mount_tls, pod_spec
 
 if TYPE_CHECKING:
     from listings_operator.spec import ListingsSpec
@@ -31,15 +31,18 @@ def pod_template(spec: ListingsSpec, owner: Owner, config: str) -> Manifest:
         {"name": "grpc", "containerPort": spec.grpc.port, "protocol": "TCP"},
         {"name": "http", "containerPort": spec.http.port, "protocol": "TCP"},
     ]
+    # The kubelet verifies no certificate.
+    scheme = "HTTPS" if spec.tls is not None and spec.tls.http else "HTTP"
     # A first start waits for the database and warms its sessions: two minutes before the kubelet starts it again.
-    main["startupProbe"] = _probe("/health/startup", period=2, timeout=5, failures=60)
+    main["startupProbe"] = _probe("/health/startup", scheme, period=2, timeout=5, failures=60)
     # The service looks at the database within 5 s itself; two bad answers in a row take the pod out.
-    main["readinessProbe"] = _probe("/health/ready", period=5, timeout=6, failures=2)
+    main["readinessProbe"] = _probe("/health/ready", scheme, period=5, timeout=6, failures=2)
     # Depends on nothing but the process, so an outage elsewhere restarts nobody.
-    main["livenessProbe"] = _probe("/health/live", period=10, timeout=5, failures=3)
+    main["livenessProbe"] = _probe("/health/live", scheme, period=10, timeout=5, failures=3)
     main["lifecycle"] = {"preStop": {"sleep": {"seconds": spec.grpc.pre_stop_seconds}}}
 
     pod = pod_spec(spec, owner, main)
+    mount_tls(spec, pod, "tls.crt", "tls.key")
     pod["terminationGracePeriodSeconds"] = spec.pod.termination_grace_period_seconds
     if spec.topology_spread.enabled:
         pod["topologySpreadConstraints"] = [
@@ -106,9 +109,9 @@ def scale(spec: ListingsSpec, owner: Owner) -> Manifest | None:
     }
 
 
-def _probe(path: str, *, period: int, timeout: int, failures: int) -> Manifest:
+def _probe(path: str, scheme: str, *, period: int, timeout: int, failures: int) -> Manifest:
     return {
-        "httpGet": {"path": path, "port": "http", "scheme": "HTTP"},
+        "httpGet": {"path": path, "port": "http", "scheme": scheme},
         "periodSeconds": period,
         "timeoutSeconds": timeout,
         "successThreshold": 1,

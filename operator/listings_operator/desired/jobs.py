@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from listings_operator import labels, names
+from listings_operator.desired.config import TLS_FOLDER
 from listings_operator.desired.manifest import Manifest, Owner, metadata
-from listings_operator.desired.pod import container, pod_spec
+from listings_operator.desired.pod import container, mount_tls, pod_spec
 from listings_operator.observed import Task
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def job(spec: ListingsSpec, owner: Owner, task: Task, *, key: str, number: int, 
     )
     pod = pod_spec(spec, owner, main)
     pod["restartPolicy"] = "Never"
+    if task is Task.SMOKE:
+        mount_tls(spec, pod, "ca.crt")
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -85,6 +88,7 @@ def _work(spec: ListingsSpec, owner: Owner, task: Task) -> tuple[tuple[str, ...]
         "--grpc-address",
         f"{host}:{spec.grpc.port}",
         "--http-address",
-        f"http://{host}:{spec.http.port}",
+        f"{'https' if spec.tls is not None and spec.tls.http else 'http'}://{host}:{spec.http.port}",
     )
-    return ("listings", "smoke", *addresses, *_REPORT), spec.rollout.smoke.deadline_seconds
+    trust = ("--ca", f"{TLS_FOLDER}/ca.crt") if spec.tls is not None else ()
+    return ("listings", "smoke", *addresses, *trust, *_REPORT), spec.rollout.smoke.deadline_seconds

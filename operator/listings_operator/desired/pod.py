@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from listings_operator.desired.config import secret_variables
+from listings_operator.desired.config import TLS_FOLDER, secret_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # name is still known not to run as root.
 _USER: Final = 65532
 _SCRATCH: Final = "scratch"
+_TLS: Final = "tls"
 
 
 def container(
@@ -74,3 +75,22 @@ def pod_spec(spec: ListingsSpec, owner: Owner, main: Manifest) -> Manifest:
     if spec.pod.priority_class_name is not None:
         document["priorityClassName"] = spec.pod.priority_class_name
     return document
+
+
+def mount_tls(spec: ListingsSpec, pod: Manifest, *files: str) -> None:
+    """Let the pod's container read these files of the Secret; none where the service speaks no TLS."""
+    if spec.tls is None:
+        return
+    secret = spec.tls.secret_ref
+    pod["volumes"].append(
+        {
+            "name": _TLS,
+            "secret": {
+                "secretName": secret.name,
+                "items": [{"key": secret.keys[file], "path": file} for file in files],
+                "defaultMode": 0o440,  # the pod's group, `fsGroup`, reads
+            },
+        }
+    )
+    [main] = pod["containers"]
+    main["volumeMounts"].append({"name": _TLS, "mountPath": TLS_FOLDER, "readOnly": True})

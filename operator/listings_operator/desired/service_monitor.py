@@ -29,6 +29,22 @@ def service_monitor(spec: ListingsSpec, owner: Owner) -> Manifest | None:
                 "matchLabels": {**labels.pods(owner.name), names.SERVICE_LABEL: BALANCED},
             },
             "namespaceSelector": {"matchNames": [owner.namespace]},
-            "endpoints": [{"port": "http", "path": "/metrics", "interval": monitor.interval}],
+            "endpoints": [
+                {"port": "http", "path": "/metrics", "interval": monitor.interval, **_tls(spec, owner)}
+            ],
+        },
+    }
+
+
+def _tls(spec: ListingsSpec, owner: Owner) -> Manifest:
+    """Pods are scraped by their addresses, and their certificate names the Service."""
+    if spec.tls is None or not spec.tls.http:
+        return {}
+    secret = spec.tls.secret_ref
+    return {
+        "scheme": "https",
+        "tlsConfig": {
+            "ca": {"secret": {"name": secret.name, "key": secret.ca}},
+            "serverName": f"{owner.name}.{owner.namespace}.svc",
         },
     }

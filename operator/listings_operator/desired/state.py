@@ -32,11 +32,12 @@ class SecretHashes:
 
     database: str = ""
     redis: str = ""
+    tls: str = ""
 
     @property
     def all(self) -> str:
         """What pods carry: any change of it rolls them."""
-        return names.digest([self.database, self.redis])
+        return names.digest([self.database, self.redis, *([self.tls] if self.tls else [])])
 
 
 @dataclass(frozen=True, slots=True)

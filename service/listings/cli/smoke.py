@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import ssl
 import time
 import urllib.error
 import urllib.request
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import asyncpg
@@ -85,6 +87,14 @@ def smoke(
         str | None,
         typer.Option(envvar="LISTINGS_TOKEN", help="Bearer token, where the service verifies them."),
     ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            help="PEM file of who signed the service's certificate: gRPC speaks TLS, and HTTP where it is https.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     report: ReportOption = None,
 ) -> None:
@@ -96,7 +106,7 @@ def smoke(
     dsn = configuration_or_exit().settings.database.dsn()
     checks = Checks()
     try:
-        asyncio.run(_check(checks, dsn, grpc_address, http_address, token))
+        asyncio.run(_check(checks, dsn, grpc_address, http_address, token, ca))
     except SmokeFailed as error:
         remedy = "Look at the service: its log, and /health/deep."
         document = failure("SmokeFailed", str(error), remedy)
@@ -122,12 +132,21 @@ def _show(checks: Checks) -> None:
         console.print(f"[yellow]-[/] {name} [dim]left out: needs a token[/]")
 
 
-async def _check(checks: Checks, dsn: str, grpc_address: str, http_address: str, token: str | None) -> None:
+async def _check(
+    checks: Checks,
+    dsn: str,
+    grpc_address: str,
+    http_address: str,
+    token: str | None,
+    ca: Path | None = None,
+) -> None:
     for path in ("/health/live", "/health/ready"):
-        await checks.run(f"HTTP {path}", partial(asyncio.to_thread, _fetch, http_address + path))
-    async with grpc.aio.insecure_channel(grpc_address) as channel:
+        await checks.run(f"HTTP {path}", partial(asyncio.to_thread, _fetch, http_address + path, ca))
+    async with (
+        _channel(grpc_address, ca) as channel,
+        ListingsClient(token=token, user_id=_USER, deadline=_DEADLINE_SECONDS, channel=channel) as client,
+    ):
         await checks.run("gRPC health", lambda: _grpc_health(channel))
-    async with ListingsClient(grpc_address, token=token, user_id=_USER, deadline=_DEADLINE_SECONDS) as client:
         await checks.run(
             "list", lambda: client.list_listings(pb.ListListingsRequest(limit=1, status="active"))
         )
@@ -207,9 +226,16 @@ async def _patiently(ask: Callable[[], Awaitable[_Result]]) -> _Result:
         await asyncio.sleep(pause)
 
 
-def _fetch(url: str) -> None:
+def _channel(address: str, ca: Path | None) -> grpc.aio.Channel:
+    if ca is None:
+        return grpc.aio.insecure_channel(address)
+    return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(ca.read_bytes()))
+
+
+def _fetch(url: str, ca: Path | None) -> None:
+    trusted = ssl.create_default_context(cafile=ca) if ca else None
     try:
-        with urllib.request.urlopen(url, timeout=_DEADLINE_SECONDS) as answer:  # noqa: S310 - the user's own address
+        with urllib.request.urlopen(url, timeout=_DEADLINE_SECONDS, context=trusted) as answer:  # noqa: S310 - the user's own address
             answer.read()
     except urllib.error.HTTPError as error:
         raise OSError(f"{url} answers {error.code}") from error

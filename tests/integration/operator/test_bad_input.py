@@ -117,6 +117,25 @@ async def test_a_secret_that_goes_away_is_named_and_pods_stay(shop, stepping):
     assert shop.status["reason"] == Reason.READY
 
 
+async def test_a_certificate_that_is_missing_is_named_and_pods_stay(shop, stepping):
+    await stepping.install()
+    before = template(shop)
+    shop.apply(tls={"secretRef": {"name": "certificate"}})
+    await stepping.look()
+    await stepping.look()
+    assert shop.status["reason"] == Reason.SECRET_MISSING
+    assert "Secret certificate does not exist" in shop.status["message"]
+    assert "keys tls.crt, tls.key, ca.crt for spec.tls.secretRef" in shop.status["message"]
+    assert template(shop) == before
+
+    pair = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "certificate"}}
+    shop.kubectl.create({**pair, "stringData": {"tls.crt": "c", "tls.key": "k"}})
+    await stepping.look()
+    assert shop.status["reason"] == Reason.SECRET_KEY_MISSING
+    assert "lacks key ca.crt" in shop.status["message"]
+    assert template(shop) == before
+
+
 async def test_an_image_that_does_not_exist_moves_no_pod(shop, stepping):
     await stepping.install()
     before = template(shop)

@@ -202,6 +202,21 @@ PAIRS = {
         env("LISTINGS_RATE_LIMIT_PER_MINUTE"),
         "remove from pod.env",
     ),
+    "edges of TLS": (
+        {"tls": {"secretRef": {"name": "shop-tls"}, "edges": "both"}},
+        {"tls": {"secretRef": {"name": "shop-tls"}, "edges": "http"}},
+        "supported values",
+    ),
+    "certificate": (
+        {"tls": {"secretRef": {"name": "shop-tls"}}},
+        {"tls": {"edges": "both"}},
+        'missing required field "secretRef"',
+    ),
+    "certificates of clients": (
+        env("LISTINGS_TLS_RELOAD_SECONDS"),
+        env("LISTINGS_TLS_CLIENT_CERTIFICATES"),
+        "remove from pod.env",
+    ),
     "unknown field": ({"suspend": True}, {"paused": True}, 'unknown field "paused"'),
     "unknown field deep down": (
         {"rollout": {"smoke": {"enabled": False}}},

@@ -44,6 +44,8 @@ ASSETS = Assets(
     dashboards=(DashboardFile("service-health", '{"uid": "listings-health"}'),),
 )
 
+TLS = {"secretRef": {"name": "shop-tls"}}
+
 owners = st.builds(
     Owner,
     st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True),
@@ -60,6 +62,7 @@ specs = st.builds(
     topologySpread=st.builds(lambda on: {"enabled": on}, st.booleans()),
     rateLimit=st.sampled_from([{}, {"perMinute": {"GetListing": 400, "ListProducts": "unlimited"}}]),
     timeouts=st.sampled_from([{}, {"preset": "tight", "seconds": {"SearchListings": 5}}]),
+    tls=st.sampled_from([None, TLS, {**TLS, "edges": "both"}]),
     redis=st.sampled_from([None, {"secretRef": {"name": "shop-redis"}}]),
     database=st.sampled_from(
         [
@@ -148,7 +151,7 @@ def test_every_pod_fits_the_restricted_standard(spec, owner):
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-        assert all(set(volume) == {"name", "emptyDir"} for volume in pod["volumes"])
+        assert all(set(volume) <= {"name", "emptyDir", "secret"} for volume in pod["volumes"])
         for container in pod["containers"]:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
@@ -227,6 +230,50 @@ def test_other_content_of_a_secret_rolls_the_pods_but_is_no_other_revision():
     assert new.deployment_with(old.secrets) == old.deployment
     redis = state_of(spec_with(), secrets=SecretHashes("d1", "r2"))
     assert redis.schema_key == old.schema_key
+
+
+def test_a_renewed_certificate_rolls_the_pods_and_none_changes_nothing():
+    old, new = (
+        state_of(spec_with(tls=TLS), secrets=SecretHashes("d1", "r1", content)) for content in ("t1", "t2")
+    )
+    assert old.revision == new.revision
+    assert old.template != new.template
+    assert old.schema_key == new.schema_key
+    assert SecretHashes("d1", "r1", "").all == SecretHashes("d1", "r1").all
+
+
+@pytest.mark.parametrize(("edges", "http"), [("grpc", "http"), ("both", "https")])
+def test_with_tls_everybody_who_calls_the_pods_speaks_it(edges, http):
+    spec = spec_with(tls={**TLS, "edges": edges})
+    state = state_of(spec, apis=Apis(service_monitors=True))
+    [container] = state.deployment["spec"]["template"]["spec"]["containers"]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[probe]["httpGet"]["scheme"] == http.upper()
+    [monitor] = state.observability
+    [endpoint] = monitor["spec"]["endpoints"]
+    assert endpoint.get("scheme", "http") == http
+    for service in (manifest for manifest in state.foundation if manifest["kind"] == "Service"):
+        assert [port["appProtocol"] for port in service["spec"]["ports"]] == ["https", http]
+    [smoke] = state.job(Task.SMOKE, "k", 1)["spec"]["template"]["spec"]["containers"]
+    assert f"{http}://shop.market.svc:8086" in smoke["command"]
+    assert smoke["command"][smoke["command"].index("--ca") + 1] == "/etc/listings/tls/ca.crt"
+
+
+def test_each_pod_sees_of_the_certificate_what_it_needs():
+    spec = spec_with(tls={"secretRef": {"name": "shop-tls", "cert": "chain.pem"}})
+    state = state_of(spec)
+
+    def files(manifest):
+        pod = manifest["spec"]["template"]["spec"]
+        secrets = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+        return {item["path"]: item["key"] for secret in secrets for item in secret["items"]}
+
+    assert files(state.deployment) == {"tls.crt": "chain.pem", "tls.key": "tls.key"}
+    assert files(state.job(Task.SMOKE, "k", 1)) == {"ca.crt": "ca.crt"}
+    for task in (Task.PLAN, Task.MIGRATE, Task.SEED):
+        assert files(state.job(task, "k", 1)) == {}
+    environment = service_settings(spec, OWNER)
+    assert environment["LISTINGS_TLS_KEY_PATH"] == "/etc/listings/tls/tls.key"
 
 
 def test_settings_of_two_contents_are_two_objects():

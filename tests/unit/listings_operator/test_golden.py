@@ -33,6 +33,7 @@ RESOURCES = {
         spec_with(
             autoscaling={"minReplicas": 3},
             redis={"secretRef": {"name": "shop-redis"}},
+            tls={"secretRef": {"name": "shop-tls"}, "edges": "both"},
             networkPolicy={"enabled": True, "fromNamespaces": {"team": "shop"}},
             observability={"rules": {"labels": {"release": "prometheus"}}},
             pod={"env": [{"name": "LISTINGS_LOG_LEVEL", "value": "debug"}], "nodeSelector": {"disk": "fast"}},
