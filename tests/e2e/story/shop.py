@@ -72,7 +72,9 @@ class Shop:
     def close(self) -> None:
         """Remove the resource and wait until its pods have gone: the next story has the machine for itself."""
         self.kubectl.delete("listingsdeployment", self.name)
-        self.kubectl("wait", "--for=delete", "--timeout=100s", "pod", "-l", "app.kubernetes.io/name=listings")
+        # By its name: another shop of the namespace may go on.
+        pods = f"app.kubernetes.io/name=listings,app.kubernetes.io/instance={self.name}"
+        self.kubectl("wait", "--for=delete", "--timeout=100s", "pod", "-l", pods)
 
     def leave(self) -> None:
         """Close, and stop PostgreSQL and Redis: what they ask for is another story's."""
