@@ -52,7 +52,7 @@ AREAS: Final = (
             "operator/listings_operator/steps/",
             *(
                 f"operator/listings_operator/{name}.py"
-                for name in ("spec", "crd", "decide", "status", "ledger", "actions", "conditions")
+                for name in ("spec", "fields", "crd", "decide", "status", "ledger", "actions", "conditions")
             ),
         ),
         99,
