@@ -38,7 +38,7 @@ class Pair:
 
 
 class Authority:
-    """Signs certificates for `localhost` and 127.0.0.1; its own stands in `path`."""
+    """Signs certificates for 127.0.0.1 and `localhost`, or another host; its own stands in `path`."""
 
     def __init__(self, folder: Path, name: str = "authority") -> None:
         self._folder = folder
@@ -59,11 +59,18 @@ class Authority:
         key: Any = None,
         valid: dt.timedelta = 30 * DAY,
         digest: hashes.HashAlgorithm | None = None,
+        host: str = "localhost",
     ) -> Pair:
         """Write `name`.crt and `name`.key; a second time: over the first, with another key."""
         key = key or ec.generate_private_key(ec.SECP256R1())
         certificate = _signed(
-            name, key, issuer=self._name, signing_key=self._key, valid=valid, digest=digest or hashes.SHA256()
+            name,
+            key,
+            issuer=self._name,
+            signing_key=self._key,
+            valid=valid,
+            digest=digest or hashes.SHA256(),
+            host=host,
         )
         cert_path, key_path = self._folder / f"{name}.crt", self._folder / f"{name}.key"
         cert_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -87,9 +94,10 @@ def _signed(
     authority: bool = False,
     valid: dt.timedelta = 30 * DAY,
     digest: Any = None,
+    host: str = "localhost",
 ) -> x509.Certificate:
     now = dt.datetime.now(dt.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
