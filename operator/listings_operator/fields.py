@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _DNS_NAME: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
-_CALLS: Final = r"^([1-9][0-9]{0,5}|unlimited)$"
 _LABEL_KEY: Final = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 _LABEL_VALUE: Final = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 
@@ -102,11 +101,14 @@ BY_METHOD: Final = Rule(
 )
 
 
+# Numbers are read as text, so that there is one type; written they are numbers, with bounds.
 CallsPerMinute = Annotated[
     str,
     BeforeValidator(_text),
-    StringConstraints(max_length=9, pattern=_CALLS),
-    SchemaNote("pattern", _CALLS),
+    StringConstraints(max_length=9, pattern=r"^([1-9][0-9]{0,5}|unlimited)$"),
+    SchemaNote("minimum", 1),
+    SchemaNote("maximum", MOST_PER_MINUTE),
+    SchemaNote("pattern", "^unlimited$"),
     INT_OR_STRING,
 ]
 Port = Annotated[int, Field(ge=1024, le=65535)]

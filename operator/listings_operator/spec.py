@@ -20,7 +20,6 @@ from listings_operator.fields import (
     BY_NAME,
     KEYS,
     METHODS,
-    MOST_PER_MINUTE,
     SET,
     CallsPerMinute,
     Interval,
@@ -333,14 +332,7 @@ class RateLimit(Part):
     per_minute: Annotated[
         dict[str, CallsPerMinute],
         Field(max_length=len(METHODS)),
-        rules_of(
-            BY_METHOD,
-            Rule(
-                "self.all(method, string(self[method]) == 'unlimited' || (int(string(self[method])) >= 1 "
-                f"&& int(string(self[method])) <= {MOST_PER_MINUTE}))",
-                f"write a whole number from 1 to {MOST_PER_MINUTE}, or unlimited",
-            ),
-        ),
+        rules_of(BY_METHOD),
     ] = Field({}, description="Calls per minute of single methods, or unlimited, instead of the preset's.")
 
 

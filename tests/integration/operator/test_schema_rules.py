@@ -173,19 +173,19 @@ PAIRS = {
         "name RPCs as docs/reference/limits.md does",
     ),
     "calls per minute": (
-        {"rateLimit": {"perMinute": {"GetListing": "400"}}},
+        {"rateLimit": {"perMinute": {}}},
         {"rateLimit": {"perMinute": {"GetListing": 0}}},
-        "a whole number from 1 to 600000, or unlimited",
+        "spec.rateLimit.perMinute.GetListing in body should be greater than or equal to 1",
     ),
     "most calls per minute": (
-        {"rateLimit": {"perMinute": {}}},
+        {"rateLimit": {"perMinute": {"GetListing": 600_000}}},
         {"rateLimit": {"perMinute": {"GetListing": 600_001}}},
-        "a whole number from 1 to 600000, or unlimited",
+        "spec.rateLimit.perMinute.GetListing in body should be less than or equal to 600000",
     ),
     "words for calls per minute": (
         {"rateLimit": {"perMinute": {"GetListing": "unlimited"}}},
         {"rateLimit": {"perMinute": {"GetListing": "many"}}},
-        "spec.rateLimit.perMinute.GetListing",
+        "should match '^unlimited$'",
     ),
     "time limits of methods": (
         {"timeouts": {"seconds": {"GetListing": 1, "BulkCreateProducts": 300}}},

@@ -56,6 +56,9 @@ pod:
   env: [{name: LISTINGS_LOG_LEVEL, value: debug}]
   tolerations: [{key: spot, operator: Exists}]
 observability: {rules: {labels: {release: prometheus}}}
+tls: {secretRef: {name: certificate}, edges: both}
+rateLimit: {perMinute: {GetListing: 400, SearchListings: unlimited}}
+timeouts: {seconds: {SearchListings: 5}}
 seed: demo
 """
     )
@@ -76,6 +79,10 @@ seed: demo
     assert found.pod.resources.limits.memory == "512Mi"
     assert found.pod.env[0].value == "debug"
     assert found.observability.rules_.labels == {"release": "prometheus"}
+    assert found.tls
+    assert (found.tls.secret_ref.name, found.tls.http) == ("certificate", True)
+    assert found.rate_limit.per_minute == {"GetListing": "400", "SearchListings": "unlimited"}
+    assert found.timeouts.seconds == {"SearchListings": 5}
     assert found.seed == "demo"
 
 
@@ -103,6 +110,10 @@ seed: demo
         ("pod.volumes[0].name=data", "volumes"),
         ("redis.secretRef.name=", "redis"),
         ("redis.db=1", "redis"),
+        ("tls.secretRef.keys=1", "keys"),
+        ("rateLimit.perMinute.GetListing=0", "GetListing"),
+        ("rateLimit.perMinute.GetListing=many", "GetListing"),
+        ("timeouts.seconds.GetListing=301", "GetListing"),
     ],
 )
 def test_what_the_kind_would_refuse_is_refused_before_anything_is_sent(helm, wrong, said):
