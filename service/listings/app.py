@@ -28,6 +28,7 @@ from listings.db.inventory import InventoryRows
 from listings.db.listing_variants import ListingVariantRows
 from listings.db.listings import ListingRows
 from listings.db.observation import ObservationRows
+from listings.db.probe import DatabaseProbe
 from listings.db.products import ProductRows
 from listings.db.reindex import ReindexRows
 from listings.db.stock import StockRows
@@ -161,6 +162,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         connections = Connections(settings.database, metrics.database, tracer)
         stack.push_async_callback(connections.close)
         await connections.open()
+        probe = DatabaseProbe(settings.database, metrics.database)
+        stack.push_async_callback(probe.close)
 
         cache = EncodedCache(
             metrics.cache,
@@ -266,6 +269,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stopping = asyncio.Event()
         health = Health(
             connections,
+            probe,
             redis,
             stopping,
             errors,

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
-from listings.db.statements import Statement
 from listings.domain.errors import FailedPrecondition, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from listings.db.connections import Connections, PoolState
+    from listings.db.probe import DatabaseProbe
     from listings.state_metrics import DependencyMetrics, ErrorMetrics
 
 log = structlog.get_logger(__name__)
@@ -37,9 +37,6 @@ CHECK_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 2.0
 WATCH_FAILURES: Final = 2
 _ERRORS_KEPT: Final = 10
-
-# Its cost must not grow with the catalog, and it must not wait where a migration locks the table.
-_PROBE: Final = Statement("health.probe", "SELECT to_regclass('listings') IS NOT NULL")
 
 
 class State(StrEnum):
@@ -106,6 +103,7 @@ class Health:
     def __init__(
         self,
         connections: Connections,
+        probe: DatabaseProbe,
         redis: Server | None,
         stopping: asyncio.Event,
         errors: RecentErrors,
@@ -119,6 +117,7 @@ class Health:
         `search` tells in words what search does without; it works all the same.
         """
         self._connections = connections
+        self._probe = probe
         self._redis = redis
         self._search = search
         self._stopping = stopping
@@ -235,15 +234,22 @@ class Health:
 
     async def _ask_database(self) -> str:
         try:
-            has_schema = await self._connections.fetchval(_PROBE)
+            has_schema = await self._probe.has_schema()
         except Unavailable as error:
-            if error.reason == "DATABASE_POOL_EXHAUSTED":
-                return "reachable, all connections are busy"
+            pool = self._connections.state()
+            if pool.lent + pool.idle == 0:
+                raise
+            return f"reachable, {error.message}"  # and calls have the sessions that are open
+        except BaseException:
+            # What silenced the probe has most likely silenced them; nobody need wait to find that out.
+            self._connections.forget_idle()
             raise
         if not has_schema:
             raise FailedPrecondition(
                 "the schema is missing: run `listings migrate up`", reason="SCHEMA_MISSING"
             )
+        if self._connections.state().waiting:
+            return "reachable, all connections are busy"
         return "ok"
 
     async def _ask_redis(self) -> str:

@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import psutil
 import pytest
 from bench.machine import free_port, listings_server
-from providers.postgres import migrate
+from providers.postgres import migrate, suspended
 from providers.standby import FOLLOWED, standby
 from providers.tcp_proxy import TcpProxy
 from rich.console import Console
@@ -147,15 +146,8 @@ async def database_crashes(world: World) -> None:
 
 
 async def database_is_paused(world: World) -> None:
-    first = psutil.Process(world.postgres.pid)
-    processes = [first, *first.children(recursive=True)]
-    for process in processes:
-        process.suspend()
-    try:
+    with suspended(world.postgres):
         await lasting()
-    finally:
-        for process in processes:
-            process.resume()
 
 
 async def database_fails_over(world: World) -> None:

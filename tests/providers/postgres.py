@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 import asyncpg
+import psutil
 
 from listings.embedded import EmbeddedPostgres
 from listings.embedded.binaries import PostgresBinaries, choose_postgres, postgres_in
@@ -190,6 +191,20 @@ class Databases:
 
     def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+@contextmanager
+def suspended(server: EmbeddedPostgres) -> Iterator[None]:
+    """A server that hangs: its sockets take bytes, and nobody reads them."""
+    first = psutil.Process(server.pid)
+    processes = [first, *first.children(recursive=True)]
+    for each in processes:
+        each.suspend()
+    try:
+        yield
+    finally:
+        for each in processes:
+            each.resume()
 
 
 async def migrate(dsn: str) -> None:

@@ -64,6 +64,18 @@ _LOST: Final = (
 )
 
 
+async def connected(settings: DatabaseSettings) -> asyncpg.Connection[Record]:
+    """A new connection that answers or fails within bounded time; raises what asyncpg raises."""
+    return await asyncpg.connect(
+        settings.dsn(),
+        timeout=settings.connect_timeout_seconds,
+        # PostgreSQL ends statements by itself; when it does not answer either, nobody is there.
+        command_timeout=settings.statement_timeout_seconds + _GRACE_SECONDS,
+        statement_cache_size=0,  # sessions keep their own, for as long as they live
+        server_settings=settings.server_settings(),
+    )
+
+
 class PoolState(NamedTuple):
     """How the connections to one server are used at one moment, and how long callers waited for one so far."""
 
@@ -106,8 +118,7 @@ class Connections:
     async def close(self) -> None:
         """Close idle sessions; lent ones close when they are given back."""
         self._closed = True
-        while self._idle:
-            self._discard(self._idle.pop())
+        self.forget_idle()
         await asyncio.gather(*self._closing)
 
     @asynccontextmanager
@@ -233,14 +244,7 @@ class Connections:
     async def _connect(self) -> Session:
         self._open += 1
         try:
-            connection = await asyncpg.connect(
-                self._settings.dsn(),
-                timeout=self._settings.connect_timeout_seconds,
-                # PostgreSQL ends statements by itself; when it does not answer either, nobody is there.
-                command_timeout=self._settings.statement_timeout_seconds + _GRACE_SECONDS,
-                statement_cache_size=0,  # sessions keep their own, for as long as they live
-                server_settings=self._settings.server_settings(),
-            )
+            connection = await connected(self._settings)
         except BaseException as error:
             self._open -= 1
             self._hand_over(None)
@@ -302,6 +306,10 @@ class Connections:
     def _distrust(self, session: Session) -> None:
         """End a session that does not answer, and the idle ones: what silenced it has most likely silenced them."""
         session.connection.terminate()
+        self.forget_idle()
+
+    def forget_idle(self) -> None:
+        """End the idle sessions, where something else has shown that the server does not answer."""
         while self._idle:
             self._discard(self._idle.pop())
 

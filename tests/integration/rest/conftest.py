@@ -53,7 +53,8 @@ def settings_of() -> Callable[..., Settings]:
     def make(dsn: str, **groups: dict[str, Any]) -> Settings:
         server = {"grpc_host": "127.0.0.1", "grpc_port": 0, "http_host": "127.0.0.1", "http_port": 0}
         server |= {"drain_delay_seconds": 0, **groups.pop("server", {})}
-        return Settings.model_validate({"server": server, "database": {"url": dsn}, **groups})
+        database = {"url": dsn, **groups.pop("database", {})}
+        return Settings.model_validate({"server": server, "database": database, **groups})
 
     return make
 
