@@ -26,14 +26,15 @@ import asyncpg
 import grpc
 import redis.asyncio as redis_asyncio
 from alerts_live.proxy import Proxy, proxy
-from alerts_live.traffic import SERVICE, Flow, doubters, readers, shoppers
+from alerts_live.stage import Stage
+from alerts_live.traffic import SERVICE, Flow, admirers, readers, shoppers
 
 from listings.v1 import listings_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from alerts_live.stage import Service, Stage
+    from alerts_live.stage import Service
 
 HERE = Path(__file__).parent
 
@@ -119,7 +120,7 @@ async def everybody(stage: Stage) -> AsyncIterator[Cast]:
             operator,
             works,
         )
-        await opened.enter_async_context(slow.visited(Flow(doubters(), 6)))
+        await opened.enter_async_context(slow.visited(Flow(admirers(), 6)))
         await opened.enter_async_context(small.visited(Flow(readers(200), 2)))  # below its limit
         yield cast
 
@@ -219,6 +220,35 @@ def flooded(service: Service, per_second: int) -> Iterator[None]:
             yield
         finally:
             process.kill()
+
+
+async def warm(service: Service, count: int) -> None:
+    """Have the service hold so many sessions that have answered GetFavoritedUsers before.
+
+    To log in and to prepare a statement takes more ways to the server than to run it: on a slow network the first calls
+    of cold sessions would take several times as long as all others.
+    """
+    connection = await asyncpg.connect(service.dsn)
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute("LOCK TABLE listing_favorites IN ACCESS EXCLUSIVE MODE")
+        async with grpc.aio.insecure_channel(service.process.address) as channel:
+            ask = channel.unary_unary(f"{SERVICE}GetFavoritedUsers")
+            question = pb.ListingIDRequest(listing_id=1).SerializeToString()
+            asked = [ask(question, timeout=60) for _ in range(count)]
+
+            async def all_wait() -> bool:
+                waiting = await connection.fetchval(
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'listing_favorites'::regclass"
+                )
+                return int(waiting) >= count
+
+            await Stage.until(all_wait, f"{count} sessions wait for the lock")
+            await transaction.rollback()
+            await asyncio.gather(*asked)
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager

@@ -70,10 +70,13 @@ def readers(most: int) -> Iterator[Request]:
         yield call("GetListing", pb.GetListingRequest(id=chance.randint(1, most)))
 
 
-def doubters() -> Iterator[Request]:
-    """IsFavorite, each time of something else: one statement that no other call shares."""
-    for number in itertools.count(1):
-        yield call("IsFavorite", pb.IsFavoriteRequest(user_id=number, listing_id=1 + number % 200))
+def admirers() -> Iterator[Request]:
+    """GetFavoritedUsers: each call runs one statement of its own.
+
+    Calls that share statements, as GetListing does, wait for the one under way and then for theirs: up to twice as long.
+    """
+    for number in itertools.count():
+        yield call("GetFavoritedUsers", pb.ListingIDRequest(listing_id=1 + number % 200))
 
 
 class Flow:
