@@ -82,6 +82,7 @@ from listings.usecases.search import Search
 from listings.usecases.stock import Stock, StockEngine
 from listings.usecases.storefronts import Storefronts
 from listings.usecases.variants import Variants
+from listings.workers.supervisor import Workers, shared_out
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -122,8 +123,8 @@ class App:
     metrics: Metrics
     connections: Connections
     use_cases: UseCases
-    grpc: GrpcServer
-    http: HttpServer
+    grpc: GrpcServer | Workers
+    http: HttpServer | None
     admin_grpc: AdminGrpcServer | None
     admin_http: HttpServer | None
     stopping: asyncio.Event
@@ -135,16 +136,21 @@ class App:
 
     @property
     def http_port(self) -> int:
-        """The port that REST, health and metrics really listen on."""
-        return self.http.port
+        """The port that REST, health and metrics really listen on; 0 in a worker, which has none."""
+        return 0 if self.http is None else self.http.port
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[App]:
+async def open_app(settings: Settings, *, as_worker: bool = False) -> AsyncIterator[App]:
     """Start everything in order; leaving the block drains and stops it.
 
+    With several workers configured this is their supervisor, which serves all but gRPC, and `as_worker` one of
+    them, which serves gRPC alone.
     Raises Unavailable when PostgreSQL cannot be reached, RuntimeError when a port is taken.
     """
+    workers_settings: list[Settings] = []
+    if settings.server.workers > 1 and not as_worker:
+        settings, *workers_settings = shared_out(settings)
     async with AsyncExitStack() as stack:
         metrics = Metrics(
             {policy.path: policy.statuses for policy in POLICIES.values()},
@@ -213,10 +219,12 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             stock=Stock(stock_rows, engine, invalidations, metrics.stock),
         )
 
-        rounds = [
-            *_looks(settings.maintenance, observed, low_stock, metrics),
-            *_maintenance(settings.maintenance, connections, listing_rows, invalidations, metrics),
+        rounds: list[Round] = [
+            (settings.maintenance.queue_look_interval_seconds, low_stock.look, "low stock look")
         ]
+        if not as_worker:  # once is enough: the supervisor does these
+            rounds += _looks(settings.maintenance, observed, metrics)
+            rounds += _maintenance(settings.maintenance, connections, listing_rows, invalidations, metrics)
         first_round = asyncio.Lock()
         for seconds, work, name in rounds:
             repeated = every(
@@ -254,7 +262,10 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         errors = RecentErrors(metrics.errors)
         tls = Tls.of(settings.tls)
         load = Load(settings.server.max_concurrent_calls, metrics.load)
-        grpc = GrpcServer(
+        workers: Workers | None = None
+        if workers_settings:
+            workers = Workers(workers_settings, metrics.workers, metrics.registry)
+        grpc = workers or GrpcServer(
             settings.server,
             settings.timeouts,
             methods,
@@ -275,7 +286,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             errors,
             search=lambda: index.notice,
             metrics=metrics.dependencies,
+            workers=None if workers is None else workers.state,
         )
+        registry = metrics.registry if workers is None else workers.registry
         service = RestService(
             categories=use_cases.categories,
             favorites=use_cases.favorites,
@@ -285,7 +298,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             search=use_cases.search,
             storefronts=use_cases.storefronts,
             health=health,
-            registry=metrics.registry if settings.admin.metrics else None,
+            registry=registry if settings.admin.metrics else None,
         )
         edge = Edge(
             rest_guard,
@@ -295,30 +308,36 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             tracer=tracer,
             unforeseen=errors.of("rest"),
         )
-        admin_grpc = await _admin_grpc(stack, settings)
-        admin_http = await _admin_http(stack, settings, service, edge, metrics)
-        shown = service if admin_http is None else replace(service, registry=None)
-        http = HttpServer(
-            settings.server,
-            rest_application(settings, shown, edge, metrics.http),
-            host=settings.server.http_host,
-            port=settings.server.http_port,
-            named="LISTINGS_HTTP_PORT",
-            tls=tls.http_context() if tls is not None else None,
-        )
+        admin_grpc: AdminGrpcServer | None = None
+        admin_http: HttpServer | None = None
+        http: HttpServer | None = None
+        if not as_worker:
+            admin_grpc = await _admin_grpc(stack, settings)
+            admin_http = await _admin_http(stack, settings, service, edge, metrics)
+            shown = service if admin_http is None else replace(service, registry=None)
+            http = HttpServer(
+                settings.server,
+                rest_application(settings, shown, edge, metrics.http),
+                host=settings.server.http_host,
+                port=settings.server.http_port,
+                named="LISTINGS_HTTP_PORT",
+                tls=tls.http_context() if tls is not None else None,
+            )
         stack.push_async_callback(_drain, grpc, http)
         await grpc.start()
-        await http.start()
+        if http is not None:
+            await http.start()
 
         await grpc.report_health(serving=True)
         watching = health.watch_database(lambda serving: grpc.report_health(serving=serving))
         async with background(watching):
-            log.info("serving", grpc_port=grpc.port, http_port=http.port)
-            yield App(settings, metrics, connections, use_cases, grpc, http, admin_grpc, admin_http, stopping)
+            app = App(settings, metrics, connections, use_cases, grpc, http, admin_grpc, admin_http, stopping)
+            log.info("serving", grpc_port=app.grpc_port, http_port=app.http_port)
+            yield app
 
         # Readiness goes first: balancers must stop sending before calls are refused.
         stopping.set()
-        await grpc.report_health(serving=False)
+        await grpc.leave()
         await asyncio.sleep(settings.server.drain_delay_seconds)
 
 
@@ -351,9 +370,9 @@ async def _admin_http(
     return server
 
 
-async def _drain(grpc: GrpcServer, http: HttpServer) -> None:
+async def _drain(grpc: GrpcServer | Workers, http: HttpServer | None) -> None:
     """Finish what is in flight on both edges at once: their time limits must not add up."""
-    await asyncio.gather(grpc.drain(), http.drain())
+    await asyncio.gather(grpc.drain(), *([] if http is None else [http.drain()]))
 
 
 def _maintenance(
@@ -363,7 +382,7 @@ def _maintenance(
     invalidations: Invalidations,
     metrics: Metrics,
 ) -> Iterator[Round]:
-    """What the service does by itself, in every process."""
+    """What the service does by itself, in every process but workers."""
     sweeper = ExpirySweeper(listing_rows, invalidations, metrics.catalog)
     yield settings.expiry_interval_seconds, sweeper.sweep, "expiry sweep"
     purge = QueuePurge(
@@ -377,11 +396,8 @@ def _maintenance(
     yield settings.ledger_check_interval_seconds, watch.check, "ledger check"
 
 
-def _looks(
-    settings: MaintenanceSettings, rows: ObservationRows, low_stock: LowStock, metrics: Metrics
-) -> Iterator[Round]:
-    """What the service looks at for its metrics, in every process."""
+def _looks(settings: MaintenanceSettings, rows: ObservationRows, metrics: Metrics) -> Iterator[Round]:
+    """What the service looks at for its metrics, in every process but workers."""
     queue = QueueWatch(rows, metrics.queue, metrics.schema)
     yield settings.queue_look_interval_seconds, queue.look, "queue look"
-    yield settings.queue_look_interval_seconds, low_stock.look, "low stock look"
     yield settings.catalog_count_interval_seconds, CatalogWatch(rows, metrics.inventory).look, "catalog count"

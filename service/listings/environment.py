@@ -231,9 +231,29 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Configuration:
         for name in getattr(getattr(settings, place[0]), place[1])
         if name not in POLICIES
     ]
-    if strangers:
+    if strangers or (strangers := list(_beyond_workers(settings))):
         raise ConfigurationError(strangers)
     return Configuration(settings, sources, tuple(warnings))
+
+
+def _beyond_workers(settings: Settings) -> Iterator[Problem]:
+    """What several workers cannot do."""
+    workers = settings.server.workers
+    if workers == 1:
+        return
+    if settings.admin.channelz:
+        yield Problem(
+            "LISTINGS_ADMIN_CHANNELZ",
+            f"shows the connections of one process, and LISTINGS_WORKERS={workers} makes several",
+            "LISTINGS_ADMIN_CHANNELZ=false",
+        )
+    if settings.database.pool_size <= workers:
+        yield Problem(
+            "LISTINGS_DB_POOL_SIZE",
+            f"{settings.database.pool_size} sessions are too few for LISTINGS_WORKERS={workers} and what watches "
+            "them: each of these processes needs one at least",
+            f"LISTINGS_DB_POOL_SIZE={4 * (workers + 1)}",
+        )
 
 
 def example_of(info: FieldInfo) -> str:

@@ -110,16 +110,19 @@ class Health:
         *,
         search: Callable[[], str],
         metrics: DependencyMetrics,
+        workers: Callable[[], str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`redis` None: none is configured. `stopping` set: readiness is off, whatever the checks say.
 
-        `search` tells in words what search does without; it works all the same.
+        `search` tells in words what search does without; it works all the same. `workers` tells which of them do
+        not serve, else `ok`; None: there are none.
         """
         self._connections = connections
         self._probe = probe
         self._redis = redis
         self._search = search
+        self._workers = workers
         self._stopping = stopping
         self._clock = clock
         self._started_at = clock()
@@ -165,20 +168,38 @@ class Health:
         """Every dependency by name."""
         database, redis = await asyncio.gather(self.database(), self.redis())
         search = Check(State.HEALTHY, 0.0, self._search())
-        return {"database": database, "redis": redis, "search": search}
+        found = {"database": database, "redis": redis, "search": search}
+        if self._workers is not None:
+            details = self._workers()
+            found["workers"] = Check(State.HEALTHY if details == "ok" else State.DEGRADED, 0.0, details)
+        return found
 
     async def is_ready(self) -> bool:
-        """Whether calls should be sent here: not while draining, not without the database."""
+        """Whether calls should be sent here: not while draining, not without the database or one of the workers."""
+        return await self.why_not_ready() is None
+
+    async def why_not_ready(self) -> str | None:
+        """What keeps calls away, in words; None when nothing does."""
+        database = await self.database()
         if self.is_stopping:
-            return False
-        ready = (await self.database()).state is not State.UNHEALTHY
-        self._has_started = self._has_started or ready
-        return ready and not self.is_stopping
+            return "stopping"
+        if database.state is State.UNHEALTHY:
+            return f"database: {database.details}"
+        if (workers := self._workers_down()) is not None:
+            return f"workers: {workers}"
+        self._has_started = True
+        return None
+
+    def _workers_down(self) -> str | None:
+        details = "ok" if self._workers is None else self._workers()
+        return None if details == "ok" else details
 
     def _was_ready(self) -> bool:
         """What is known without asking: the watch keeps it two seconds old."""
         known = self._known.get("database")
-        return not self.is_stopping and known is not None and known[1].state is not State.UNHEALTHY
+        if self.is_stopping or self._workers_down() is not None:
+            return False
+        return known is not None and known[1].state is not State.UNHEALTHY
 
     async def has_started(self) -> bool:
         """Whether the service was ready once; stays true from then on."""

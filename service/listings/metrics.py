@@ -33,6 +33,7 @@ from listings.state_metrics import (
     RuntimeMetrics,
     SchemaMetrics,
     SearchMetrics,
+    WorkerMetrics,
     cumulative,
 )
 from listings.top_counts import TopCounts
@@ -557,3 +558,4 @@ class Metrics:
         self.schema = SchemaMetrics(self.registry)
         self.maintenance = MaintenanceMetrics(self.registry)
         self.runtime = RuntimeMetrics(self.registry)
+        self.workers = WorkerMetrics(self.registry)

@@ -104,6 +104,13 @@ class ServerSettings(Group):
     grpc_port: int = Field(50053, ge=0, le=65535, description="gRPC port; 0 lets the system choose.")
     http_host: str = Field("0.0.0.0", description="Address of REST, health and metrics.")  # noqa: S104 - as above
     http_port: int = Field(8086, ge=0, le=65535, description="HTTP port; 0 lets the system choose.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve gRPC on its port. Above 1 a further one serves HTTP, watches them and shows "
+        "the sum of their metrics (Linux). Leave it at 1 where Kubernetes adds pods.",
+    )
     reflection: bool = Field(default=True, description="Serve gRPC server reflection.")
     drain_delay_seconds: Seconds = Field(
         2.0,
@@ -208,7 +215,10 @@ class DatabaseSettings(Group):
         "prefer", description="As libpq's sslmode."
     )
     pool_size: int = Field(
-        8, ge=1, le=200, description="Sessions held; more than about 8 per process only adds contention."
+        8,
+        ge=1,
+        le=200,
+        description="Sessions held, by all workers together; more than about 8 per process only adds contention.",
     )
     acquire_timeout_seconds: Seconds = Field(2.0, gt=0, le=60, description="Longest wait for a session.")
     connect_timeout_seconds: Seconds = Field(5.0, gt=0, le=60, description="Longest wait for a connection.")

@@ -395,6 +395,31 @@ class MaintenanceMetrics:
             self._succeeded.labels(work).set_to_current_time()
 
 
+class WorkerMetrics:
+    """The worker processes of a supervisor; zeros in a process that serves gRPC itself."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._workers = Gauge(
+            "listings_workers",
+            "Worker processes that should serve, and that do; 0 where LISTINGS_WORKERS is 1.",
+            ["state"],
+            registry=registry,
+        )
+        self._restarts = Counter(
+            "listings_worker_restarts", "Workers started again because they had died.", registry=registry
+        )
+        self.count(wanted=0, serving=0)
+
+    def count(self, *, wanted: int, serving: int) -> None:
+        """So many workers should serve, and so many do."""
+        self._workers.labels("wanted").set(wanted)
+        self._workers.labels("serving").set(serving)
+
+    def restarted(self) -> None:
+        """A worker that had died is started again."""
+        self._restarts.inc()
+
+
 class RuntimeMetrics(Collector):
     """The process: event loop, garbage collector, what its container allows it.
 

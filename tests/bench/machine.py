@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,6 +121,16 @@ class Listings(Serving):
 
     def end_of_log(self) -> str:
         return self._log.read_text()[-3000:]
+
+
+def workers_of(serving: Listings) -> list[psutil.Process]:
+    """The live worker processes of a service that has several."""
+    found = []
+    for child in psutil.Process(serving.process.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            if child.status() != psutil.STATUS_ZOMBIE and "worker" in child.cmdline():
+                found.append(child)
+    return found
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from pathlib import Path
 import asyncpg
 import grpc
 import httpx
+import psutil
 import pytest
-from bench.machine import listings_server
+from bench.machine import Listings, listings_server, workers_of
 from providers.postgres import migrate
 
 from listings.v1 import listings_pb2 as pb
@@ -94,15 +95,22 @@ async def load(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("service_config", [WATCHING, UNAWARE], ids=["watching", "unaware"])
-async def test_sigterm_under_load_fails_no_call(durable, tmp_path, service_config):
+@pytest.mark.parametrize(
+    ("service_config", "workers"),
+    [(WATCHING, "1"), (UNAWARE, "1"), (UNAWARE, "2")],
+    ids=["watching", "unaware", "workers"],
+)
+async def test_sigterm_under_load_fails_no_call(durable, tmp_path, service_config, workers):
     """Two servers behind one channel; each in turn is told to stop and started again."""
     dsn, _ = durable
     rounds = 10 if PROVE else 2
     log = tmp_path / "server.log"
     until = asyncio.Event()
     slowest = 0.0
-    with listings_server(dsn, log=log) as first, listings_server(dsn, log=log) as second:
+    with (
+        listings_server(dsn, log=log, LISTINGS_WORKERS=workers) as first,
+        listings_server(dsn, log=log, LISTINGS_WORKERS=workers) as second,
+    ):
         address = f"ipv4:{first.address},{second.address}"
         running = asyncio.create_task(load(address, until, 16, service_config))
         for turn in range(rounds):
@@ -117,6 +125,7 @@ async def test_sigterm_under_load_fails_no_call(durable, tmp_path, service_confi
     )
     assert done > 100
     assert not failures, Counter(failures)
+    assert "ended badly" not in log.read_text(), "a worker was cut off"
 
 
 @pytest.mark.timeout(300)
@@ -137,12 +146,28 @@ async def test_readiness_goes_off_before_calls_are_refused(durable, tmp_path):
         assert await asyncio.to_thread(serving.process.wait, 60) == 0
 
 
+def kill_all(serving: Listings) -> None:
+    serving.kill()
+    serving.start_again()
+
+
+def kill_a_worker(serving: Listings) -> None:
+    """Its supervisor starts it again, ready when this returns; the other worker never stopped."""
+    victim = random.choice(workers_of(serving))
+    victim.kill()
+    psutil.wait_procs([victim], timeout=30)
+    serving.wait_ready(seconds=60)
+
+
 @pytest.mark.timeout(600)
-async def test_kill_9_loses_nothing_acknowledged(durable, tmp_path):
+@pytest.mark.parametrize(
+    ("kill", "workers"), [(kill_all, "1"), (kill_a_worker, "2")], ids=["service", "one worker"]
+)
+async def test_kill_9_loses_nothing_acknowledged(durable, tmp_path, kill, workers):
     dsn, category = durable
     kills = 20 if PROVE else 3
     log, written = tmp_path / "server.log", tmp_path / "acknowledged"
-    with listings_server(dsn, log=log) as serving:
+    with listings_server(dsn, log=log, LISTINGS_WORKERS=workers) as serving:
         writer = await asyncio.create_subprocess_exec(
             sys.executable, str(Path(__file__).with_name("acknowledged_writer.py")),
             serving.address, str(written), str(category), str(kills * 2.5 + 2), "8",
@@ -150,8 +175,7 @@ async def test_kill_9_loses_nothing_acknowledged(durable, tmp_path):
         )  # fmt: skip
         for _ in range(kills):
             await asyncio.sleep(1)  # time under load, not synchronization
-            await asyncio.to_thread(serving.kill)
-            await asyncio.to_thread(serving.start_again)
+            await asyncio.to_thread(kill, serving)
         output, _ = await writer.communicate()
     acknowledged = dict(line.split("\t") for line in written.read_text().splitlines())
     connection = await asyncpg.connect(dsn)

@@ -20,6 +20,7 @@ from listings.cli import (
     serve,
     smoke,
     transfer,
+    worker,
 )
 
 _RUN: Final = "Run"
@@ -57,6 +58,7 @@ def options(
 
 app.command("dev", rich_help_panel=_RUN)(dev.dev)
 app.command("serve", rich_help_panel=_RUN)(serve.serve)
+app.command("worker", hidden=True)(worker.worker)
 app.command("healthcheck", rich_help_panel=_RUN)(about.healthcheck)
 app.command("call", rich_help_panel=_LOOK)(call.call)
 app.command("doctor", rich_help_panel=_LOOK)(doctor.doctor)

@@ -264,3 +264,16 @@ def test_any_kind_of_host_makes_an_address(host: str, shown: str):
     settings = settings_from_environment({"LISTINGS_DB_HOST": host, "LISTINGS_REDIS_HOST": host})
     assert f"@{shown}:5432/" in settings.database.dsn()
     assert settings.redis.address() == f"redis://{shown}:6379/0"
+
+
+def test_what_several_workers_cannot_do_is_refused_with_a_remedy():
+    found = problems(LISTINGS_WORKERS="4", LISTINGS_ADMIN_CHANNELZ="true", LISTINGS_DB_POOL_SIZE="4")
+
+    assert set(found) == {"LISTINGS_ADMIN_CHANNELZ", "LISTINGS_DB_POOL_SIZE"}
+    assert "LISTINGS_DB_POOL_SIZE=20" in found["LISTINGS_DB_POOL_SIZE"]
+    assert "LISTINGS_WORKERS" in problems(LISTINGS_WORKERS="0")
+
+
+def test_the_default_sessions_suffice_for_seven_workers_and_not_for_eight():
+    assert read_environment({"LISTINGS_WORKERS": "7"}).settings.server.workers == 7
+    assert "LISTINGS_DB_POOL_SIZE" in problems(LISTINGS_WORKERS="8")

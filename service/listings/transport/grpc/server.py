@@ -61,7 +61,8 @@ class GrpcServer:
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # missing in its stubs
         self._server = grpc.aio.server(
             options=[
-                ("grpc.so_reuseport", 0),  # two servers sharing a port by accident would share its calls
+                # Several workers share the port; without them two servers there by accident would share its calls.
+                ("grpc.so_reuseport", int(settings.workers > 1)),
                 ("grpc.max_receive_message_length", settings.max_message_bytes),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.enable_channelz", int(admin.channelz)),
@@ -105,6 +106,10 @@ class GrpcServer:
         )
         for name in _HEALTH_NAMES:
             await self._health.set(name, status)
+
+    async def leave(self) -> None:
+        """Let clients and balancers know that they should go elsewhere; calls are still taken."""
+        await self.report_health(serving=False)
 
     async def drain(self) -> None:
         """Send clients elsewhere, finish calls in flight within the configured time, then close."""

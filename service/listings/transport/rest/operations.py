@@ -58,13 +58,13 @@ async def show_liveness() -> JSONResponse:
 @router.get("/ready", name="ready", response_model=dict[str, Any], responses=_AWAY)
 @router.get("/health/ready", name="health_ready", response_model=dict[str, Any], responses=_AWAY)
 async def show_readiness(service: ServiceOf) -> JSONResponse:
-    """Tell whether to send calls here: not while draining, not without the database."""
-    ready = await service.health.is_ready()
-    body: dict[str, Any] = {"status": "ready" if ready else "not_ready", "timestamp": int(time.time())}
-    if not ready:
-        stopping = service.health.is_stopping
-        body["reason"] = "stopping" if stopping else f"database: {(await service.health.database()).details}"
-    return _answer(body, ok=ready)
+    """Tell whether to send calls here: not while draining, not without the database or one of the workers."""
+    why_not = await service.health.why_not_ready()
+    status = "ready" if why_not is None else "not_ready"
+    body: dict[str, Any] = {"status": status, "timestamp": int(time.time())}
+    if why_not is not None:
+        body["reason"] = why_not
+    return _answer(body, ok=why_not is None)
 
 
 @router.get("/health/startup", name="health_startup", response_model=dict[str, Any], responses=_AWAY)
