@@ -102,12 +102,12 @@ class Listings(Serving):
         self.process.kill()
         self.process.wait()
 
-    def start_again(self, *, seconds: float = 30) -> None:
+    def start_again(self, *, seconds: float = 90) -> None:
         """A new process on the same ports, ready when this returns."""
         self.process = self._spawn()
         self.wait_ready(seconds=seconds)
 
-    def wait_ready(self, *, seconds: float = 30) -> None:
+    def wait_ready(self, *, seconds: float = 90) -> None:
         """Until `/health/ready` answers 200; raises with the log's end when it died or took too long."""
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up and self.process.poll() is None:
