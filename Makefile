@@ -232,6 +232,10 @@ prove-alerts: $(READY) ## The long proof of alerts: every one by a fault of its 
 	@$(BIN)/python tests/rules/run.py
 	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -s tests/rules tests/alerts_live $(ARGS)
 
+.PHONY: baseline
+baseline: $(READY) ## Measure an ordinary day into docs/slo.md, and that alerts tell it from a bad one (about 8 min)
+	@$(BIN)/python tests/bench/baseline.py $(ARGS)
+
 .PHONY: soak
 soak: $(READY) ## A million calls of every kind, and what is left of them (about 30 min)
 	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -s tests/prove/test_soak.py $(ARGS)
