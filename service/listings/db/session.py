@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -27,7 +28,16 @@ MOST_PREPARED: Final = 300
 class Session:
     """One held connection. Not for two tasks at a time: `Connections` lends it to one."""
 
-    __slots__ = ("_begun", "_connection", "_interrupted", "_metrics", "_prepared", "_slow_seconds", "_tracer")
+    __slots__ = (
+        "_begun",
+        "_connection",
+        "_interrupted",
+        "_metrics",
+        "_names",
+        "_prepared",
+        "_slow_seconds",
+        "_tracer",
+    )
 
     def __init__(
         self,
@@ -40,6 +50,7 @@ class Session:
         self._connection = connection
         self._begun = False
         self._interrupted = False
+        self._names = itertools.count(1)
         self._prepared: dict[str, asyncpg.prepared_stmt.PreparedStatement[Record]] = {}
         self._metrics = metrics
         self._slow_seconds = slow_seconds
@@ -96,7 +107,8 @@ class Session:
         started = time.perf_counter()
         try:
             if prepared is None:
-                prepared = await self._connection.prepare(statement.sql)
+                # By a name: without one, and without asyncpg's own cache, it would be parsed and planned at every call.
+                prepared = await self._connection.prepare(statement.sql, name=f"listings_{next(self._names)}")
                 if len(self._prepared) >= MOST_PREPARED:
                     self.forget_statements()
                 self._prepared[statement.sql] = prepared

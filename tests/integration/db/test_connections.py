@@ -55,6 +55,40 @@ async def test_many_callers_share_few_sessions(connections):
     assert 1 <= len(set(pids)) <= 2
 
 
+PLANNED = Statement("test.planned", "SELECT sum(n) FROM written WHERE n > $1::int")
+PLANS = Statement(
+    "test.plans",
+    "SELECT statement, generic_plans + custom_plans AS plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT sum%'",
+)
+
+
+async def test_a_statement_is_parsed_once_per_session_and_its_plan_kept(connections, dsn):
+    watcher = await asyncpg.connect(dsn)
+    await watcher.execute("CREATE TABLE written (n int)")
+    await watcher.close()
+    async with connections.session() as session:
+        for number in range(7):
+            await session.fetch(PLANNED, number)
+        kept = await session.fetch(PLANS)
+        assert [tuple(row) for row in kept] == [(PLANNED.sql, 7)]
+        session.forget_statements()
+        await session.fetch(ONE)
+        assert await session.fetch(PLANS) == []
+
+
+async def test_a_table_that_a_migration_changed_is_read_anew(connections, dsn):
+    every = Statement("test.every", "SELECT * FROM written")
+    watcher = await asyncpg.connect(dsn)
+    try:
+        await watcher.execute("CREATE TABLE written (n int); INSERT INTO written VALUES (1)")
+        async with connections.session() as session:
+            assert [tuple(row) for row in await session.fetch(every)] == [(1,)]
+            await watcher.execute("ALTER TABLE written ADD COLUMN m text DEFAULT 'new'")
+            assert [tuple(row) for row in await session.fetch(every)] == [(1, "new")]
+    finally:
+        await watcher.close()
+
+
 async def test_a_caller_that_gives_up_waiting_loses_no_session(connections):
     async with connections.session(), connections.session():
         waiting = [asyncio.create_task(connections.fetchval(ONE)) for _ in range(5)]
