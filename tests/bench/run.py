@@ -46,7 +46,7 @@ from listings.migrate.files import default_folder
 from listings.migrate.runner import migrate_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 RATIOS = HERE / "ratios.json"
 console = Console(width=150)
@@ -187,20 +187,20 @@ async def answer_of(serving: Serving, catalog: Catalog) -> bytes:
         await generator.close()
 
 
-def measure(bench: Bench, rounds: int) -> dict[str, Row]:
-    """All workloads and yardsticks in turn, `rounds` times, after one round that is not counted."""
-    rows = {workload.name: Row() for workload in WORKLOADS}
+def measure(bench: Bench, rounds: int, workloads: Sequence[Workload]) -> dict[str, Row]:
+    """The workloads and their yardsticks in turn, `rounds` times, after one round that is not counted."""
+    rows = {workload.name: Row() for workload in workloads}
     captured = {
         workload.name: uvloop.run(
             captured_statements(
                 bench.dsn, workload, bench.catalog, calls=max(int(workload.calls * bench.scale), 64)
             )
         )
-        for workload in WORKLOADS
+        for workload in workloads
         if not workload.cached and not workload.name.startswith("Create")
     }
     for number in range(rounds + 1):
-        for workload in WORKLOADS:
+        for workload in workloads:
             row = rows[workload.name] if number else Row()
             uvloop.run(bench.one_round(workload, row))
             if workload.name == "GetListing cached":
@@ -299,6 +299,9 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="small counts: that everything runs")
     parser.add_argument("--check", action="store_true", help="compare the ratios with ratios.json")
+    parser.add_argument(
+        "--only", metavar="TEXT", help="the calls whose name has this in it, nothing sustained"
+    )
     parser.add_argument("--rounds", type=int, default=None)
     parser.add_argument("--listings", type=int, default=None)
     parser.add_argument("--sustained-seconds", type=float, default=None)
@@ -310,10 +313,12 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="listings-bench-") as folder,
         parts(Path(folder), listings, 0.3 if options.quick else 1) as bench,
     ):
-        rows = measure(bench, rounds)
+        rows = measure(
+            bench, rounds, [each for each in WORKLOADS if not options.only or options.only in each.name]
+        )
         ratios = ratios_of(rows)
         show(rows, ratios)
-        if not options.check:
+        if not options.check and not options.only:
             show_sustained(
                 "mixed reads, 100/s", uvloop.run(sustained(bench, per_second=100, seconds=seconds))
             )
