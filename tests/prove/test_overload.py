@@ -21,9 +21,13 @@ from providers.big_catalog import seed
 PROVE = bool(os.environ.get("LISTINGS_PROVE"))
 SECONDS = 60 if PROVE else 6
 TIMES = 5
+ADMITTED = 256
+"""The default of LISTINGS_MAX_CONCURRENT_CALLS; searches alike and under way are shared, so fewer callers find less."""
 # A busy machine proves that it goes on at all; a quiet one proves the figures.
 LEAST_GOODPUT = 0.8 if PROVE else 0.4
 MOST_GROWTH_MIB = 16
+MOST_PATIENCE_MS = 20
+CANCELLED = "1 CANCELLED"
 
 
 async def client(address: str, per_second: float, seconds: float, clients: int) -> dict[str, Any]:
@@ -47,8 +51,8 @@ async def test_goodput_holds_at_five_times_the_capacity(dsn, tmp_path):
     finally:
         await connection.close()
     with listings_server(dsn, log=tmp_path / "server.log", LISTINGS_CACHE_ENABLED="false") as serving:
-        await client(serving.address, 0, 3, 64)  # plans, sessions, memory
-        peak = await client(serving.address, 0, max(5, SECONDS / 4), 64)
+        await client(serving.address, 0, 3, ADMITTED)  # plans, sessions, memory
+        peak = await client(serving.address, 0, max(5, SECONDS / 4), ADMITTED)
         await client(serving.address, TIMES * peak["per_second"], 3, 0)  # memory of so many calls
         before = serving.rss_mib()
         crowd = await client(serving.address, TIMES * peak["per_second"], SECONDS, 0)
@@ -60,6 +64,13 @@ async def test_goodput_holds_at_five_times_the_capacity(dsn, tmp_path):
         f"{crowd['refused']} refused, p50 {crowd['refused_p50_ms']:.1f} p99 {crowd['refused_p99_ms']:.1f} ms, "
         f"memory {growth:+.1f} MiB, failed otherwise {crowd['failed']}"
     )
-    assert crowd["refused"] > 0
+    # grpcio takes one call per turn of the event loop. Faster ones wait in its own queue, and what is above a thousand
+    # or two it cancels: they are turned away as well, but not by us, and not in words.
+    cancelled = crowd["failed"].pop(CANCELLED, 0)
+    assert crowd["refused"] + cancelled > 0
+    assert not crowd["failed"]
+    if PROVE:
+        assert cancelled == 0
+        assert crowd["refused_p99_ms"] < MOST_PATIENCE_MS
     assert goodput >= LEAST_GOODPUT
     assert growth < MOST_GROWTH_MIB
