@@ -61,6 +61,8 @@ def translated(error: asyncpg.PostgresError) -> BaseException:
             return InvalidArgument("a value cannot be stored as its column's type")
         case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
             return Aborted("the change met concurrent changes; retry", retry_after_seconds=0.05)
+        case asyncpg.InvalidCachedStatementError():
+            return Aborted("a table was changed by a migration meanwhile; retry", retry_after_seconds=0.05)
         case asyncpg.LockNotAvailableError():
             return Aborted("the row is locked by other work; retry", retry_after_seconds=0.2)
         case asyncpg.DiskFullError():

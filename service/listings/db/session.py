@@ -115,9 +115,9 @@ class Session:
                 self._metrics.prepared(1)
             rows = await prepared.fetch(*args)
         except asyncpg.InvalidCachedStatementError:
-            # A migration changed a table under the prepared plan; outside a transaction preparing again is enough.
-            if self._prepared.pop(statement.sql, None) is not None:
-                self._metrics.prepared(-1)
+            # A migration changed what a prepared statement returns. Outside a transaction preparing anew is enough; one
+            # that is open has failed, and is run again with everything prepared anew.
+            self.forget_statements()
             if self._connection.is_in_transaction():
                 raise
             return await self._fetch(statement, *args)

@@ -76,15 +76,24 @@ async def test_a_statement_is_parsed_once_per_session_and_its_plan_kept(connecti
         assert await session.fetch(PLANS) == []
 
 
-async def test_a_table_that_a_migration_changed_is_read_anew(connections, dsn):
-    every = Statement("test.every", "SELECT * FROM written")
+async def test_tables_that_a_migration_changed_are_read_anew(connections, dsn):
+    written, kept = (Statement(f"test.{name}", f"SELECT * FROM {name}") for name in ("written", "kept"))
+
+    async def read(session) -> list[tuple[object, ...]]:
+        return [tuple(row) for each in (written, kept) for row in await session.fetch(each)]
+
     watcher = await asyncpg.connect(dsn)
     try:
-        await watcher.execute("CREATE TABLE written (n int); INSERT INTO written VALUES (1)")
+        await watcher.execute("CREATE TABLE written AS SELECT 1 AS n; CREATE TABLE kept AS SELECT 2 AS n")
         async with connections.session() as session:
-            assert [tuple(row) for row in await session.fetch(every)] == [(1,)]
-            await watcher.execute("ALTER TABLE written ADD COLUMN m text DEFAULT 'new'")
-            assert [tuple(row) for row in await session.fetch(every)] == [(1, "new")]
+            assert await read(session) == [(1,), (2,)]
+        await watcher.execute(
+            "ALTER TABLE written ADD m text DEFAULT 'new'; ALTER TABLE kept ALTER n TYPE text"
+        )
+        async with connections.session() as session:
+            assert await read(session) == [(1, "new"), ("2",)]
+        await watcher.execute("ALTER TABLE written DROP m; ALTER TABLE kept ALTER n TYPE int USING n::int")
+        assert await connections.run_in_transaction(read) == [(1,), (2,)]
     finally:
         await watcher.close()
 
