@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import asyncpg
 import grpc
@@ -58,18 +59,22 @@ async def test_a_deadlock_with_somebody_who_locks_in_another_order_never_reaches
 
 async def test_views_that_lose_a_deadlock_are_counted_all_the_same(dsn, shop, outsider):
     await outsider.execute("SET deadlock_timeout = '60s'")
-    outside = outsider.transaction()
-    await outside.start()
-    await outsider.execute(LOCK, shop["second"])
+    lost = {"operation": "stock.view", "error": "DeadlockDetectedError"}
     async with run_engine(dsn) as running:
-        views = asyncio.gather(*(running.stock.view(shop[name]) for name in ("plenty", "second")))
-        await waits_for_a_lock(shop)
-        await outsider.execute(LOCK, shop["plenty"])
-        await outside.commit()
-        await views
-        seen = {"operation": "stock.view", "error": "DeadlockDetectedError"}
-        assert running.metrics.registry.get_sample_value("listings_db_errors_total", seen) >= 1
-    assert [(await shop.row(name))["view_count"] for name in ("plenty", "second")] == [1, 1]
+        # Views that do not travel together cannot meet a deadlock, and nothing obliges them to.
+        for rounds in itertools.count(1):
+            assert rounds <= 10, "no deadlock in ten rounds"
+            outside = outsider.transaction()
+            await outside.start()
+            await outsider.execute(LOCK, shop["second"])
+            views = asyncio.gather(*(running.stock.view(shop[name]) for name in ("plenty", "second")))
+            await waits_for_a_lock(shop)
+            await outsider.execute(LOCK, shop["plenty"])
+            await outside.commit()
+            await views
+            if running.metrics.registry.get_sample_value("listings_db_errors_total", lost):
+                break
+    assert [(await shop.row(name))["view_count"] for name in ("plenty", "second")] == [rounds, rounds]
 
 
 async def test_orders_and_a_hard_delete_do_not_stop_each_other(service, shop, outsider):
