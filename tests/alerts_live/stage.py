@@ -34,7 +34,8 @@ from alerts_live import compressed, host
 from alerts_live.proxy import Proxy, proxy
 from alerts_live.receiver import Inbox, inbox
 from alerts_live.traffic import Flow, steady
-from bench.machine import Listings, free_port
+from bench.machine import Listings
+from providers.free_ports import free_port
 from providers.postgres import migrate
 from providers.tools import tool
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,17 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+from providers.free_ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Part:
@@ -64,7 +58,7 @@ class Listings(Serving):
     """`listings serve` on ports of its own, which it keeps when it is started again."""
 
     def __init__(self, dsn: str, log: Path, environment: dict[str, str]) -> None:
-        grpc_port, http_port = free_port(), free_port()
+        grpc_port, http_port = free_ports(2)
         self.http = f"http://127.0.0.1:{http_port}"
         self._log = log
         self._environment = {

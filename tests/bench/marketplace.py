@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 import httpx
 from bench.load import Outcome
+from bench.workloads import WORDS
 from google.protobuf import empty_pb2
 
 from listings.v1 import listings_pb2 as pb
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import asyncpg
     from google.protobuf.message import Message
 
-WORDS = ("велосипед", "phone", "laptop", "stan", "куртка", "bicikl", "samsung", "книга", "sto", "шины")
 USER = 1_000_000
 # Enough stock that the mixture never sells out: an empty shelf would be a refusal.
 PLENTY = 1_000_000

@@ -6,7 +6,6 @@ The monitoring is that of `make monitoring`, on free ports; the catalog is that 
 from __future__ import annotations
 
 import asyncio
-import socket
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 from bench.machine import Listings, listings_server
 from bench.marketplace import Marketplace
+from providers.free_ports import free_port, free_ports
 from providers.tools import tool
 
 from listings.demo.load import load_demo
@@ -50,7 +50,7 @@ def watched(folder: Path) -> Iterator[Watched]:
         dsn = postgres.start()
         stack.callback(postgres.stop)
         asyncio.run(_filled(dsn))
-        redis = EmbeddedRedis(folder / "redis", port=free_ports(1)[0])
+        redis = EmbeddedRedis(folder / "redis", port=free_port())
         redis.start()
         stack.callback(redis.stop)
         log, given = folder / "listings.log", {"LISTINGS_REDIS_URL": redis.url}
@@ -71,12 +71,3 @@ async def _filled(dsn: str) -> None:
     """The catalog of `make run`."""
     await migrate_up(dsn, default_folder())
     await load_demo(dsn)
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that nobody has."""
-    with ExitStack() as opened:
-        found = [opened.enter_context(socket.socket()) for _ in range(number)]
-        for each in found:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in found]

@@ -21,7 +21,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
-from bench.machine import free_port, listings_server
+from bench.machine import listings_server
+from providers.free_ports import free_port
 from providers.postgres import migrate, suspended
 from providers.standby import FOLLOWED, standby
 from providers.tcp_proxy import TcpProxy

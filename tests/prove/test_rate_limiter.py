@@ -19,8 +19,9 @@ import asyncpg
 import grpc
 import pytest
 import redis
-from bench.machine import free_port, listings_server
+from bench.machine import listings_server
 from google.protobuf.empty_pb2 import Empty
+from providers.free_ports import free_port
 from rich.console import Console
 from rich.table import Table
 

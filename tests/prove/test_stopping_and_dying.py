@@ -153,9 +153,8 @@ def kill_all(serving: Listings) -> None:
 
 def kill_a_worker(serving: Listings) -> None:
     """Its supervisor starts it again, ready when this returns; the other worker never stopped."""
-    victim = workers_of(serving)[
-        0
-    ]  # the older one: each has its turn, also the one with the writer's connection
+    # The older one, so that each has its turn, also the one with the writer's connection.
+    victim = workers_of(serving)[0]
     victim.kill()
     psutil.wait_procs([victim], timeout=30)
     serving.wait_ready()

@@ -16,8 +16,9 @@ import grpc
 import httpx
 import psutil
 import pytest
-from bench.machine import free_port, listings_server, workers_of
+from bench.machine import listings_server, workers_of
 from prometheus_client.parser import text_string_to_metric_families
+from providers.free_ports import free_port
 
 from listings.v1 import listings_pb2 as pb
 from listings.v1 import listings_pb2_grpc

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from e2e.cluster.certificates import ADMINISTRATORS, Authority, service_account_keys
-from e2e.cluster.free_ports import free_ports
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.processes import Processes
+from providers.free_ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,16 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+from providers.free_ports import free_port, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 class Dev:
@@ -43,7 +37,7 @@ def environment(**more: str) -> dict[str, str]:
 
 @contextmanager
 def running(folder: Path, **environ: str) -> Iterator[Dev]:
-    grpc_port, http_port = free_ports()
+    grpc_port, http_port = free_ports(2)
     process = subprocess.Popen(
         command(folder, "--grpc-port", str(grpc_port), "--http-port", str(http_port)),
         env=environment(**environ),
@@ -118,7 +112,7 @@ def fails(folder: Path, *arguments: str, **environ: str) -> str:
 
 
 def test_taken_port_is_named_with_its_holder_and_the_way_out(short_folder: Path):
-    grpc_port, _ = free_ports()  # somebody may be serving at the default one
+    grpc_port = free_port()  # somebody may be serving at the default one
     with socket.create_server(("127.0.0.1", 0)) as taker:
         port = taker.getsockname()[1]
         said = fails(short_folder / "data", "--grpc-port", str(grpc_port), "--http-port", str(port))
@@ -130,7 +124,7 @@ def test_taken_port_is_named_with_its_holder_and_the_way_out(short_folder: Path)
 
 
 def test_database_that_does_not_answer_is_named(short_folder: Path):
-    grpc_port, http_port = free_ports()
+    grpc_port, http_port = free_ports(2)
     said = fails(
         short_folder / "data",
         "--grpc-port",

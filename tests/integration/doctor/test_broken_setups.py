@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from providers.free_ports import free_port
 
 from listings.doctor.database import check_database
 from listings.doctor.examination import examine
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
     from providers.postgres import PostgresServer
 
 PORTS = {"LISTINGS_GRPC_PORT": "0", "LISTINGS_HTTP_PORT": "1"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def codes(dsn: str, *, production: bool = False, **environ: str) -> dict[str, str]:

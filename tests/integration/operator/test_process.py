@@ -12,14 +12,14 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-from e2e.cluster.free_ports import free_ports
+from providers.free_ports import free_port
 
 pytestmark = pytest.mark.xdist_group("api_server")
 
 
 @contextmanager
 def operator(shop, log):
-    [port] = free_ports(1)
+    port = free_port()
     variables = {
         "KUBECONFIG": str(shop.kubeconfig),
         "LISTINGS_OPERATOR_NAMESPACES": shop.namespace,

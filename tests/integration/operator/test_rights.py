@@ -13,8 +13,8 @@ from contextlib import contextmanager
 import pytest
 import yaml
 from e2e.cluster.binaries import Binaries
-from e2e.cluster.free_ports import free_ports
 from e2e.helm import Helm
+from providers.free_ports import free_port
 
 from listings_operator import uninstall
 from listings_operator.cluster import ApiError
@@ -67,7 +67,7 @@ async def test_it_installs_corrects_and_cleans_up(shop, stepping):
 
 @contextmanager
 def operator(shop, log):
-    [port] = free_ports(1)
+    port = free_port()
     variables = {
         "KUBECONFIG": str(shop.kubeconfig),
         "LISTINGS_OPERATOR_NAMESPACES": shop.namespace,
@@ -141,7 +141,7 @@ def test_it_may_leave_when_nothing_needs_it_or_says_who_does(shop):
 
 
 def test_it_stays_when_it_cannot_tell(shop, tmp_path):
-    [port] = free_ports(1)
+    port = free_port()
     config = yaml.safe_load(shop.kubeconfig.read_text())
     config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
     kubeconfig = tmp_path / "nobody.kubeconfig"

@@ -15,7 +15,7 @@ from providers.postgres import suspended
 from providers.sharing import shares_service
 
 from listings import health as health_module
-from listings.app import open_app
+from listings.app import App, open_app
 from listings.migrate import migrate_up
 from listings.v1 import listings_pb2 as pb
 
@@ -36,7 +36,7 @@ async def test_health_shows_that_search_does_without_pg_trgm(rest, execute, star
     if not await execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'"):
         pytest.skip("this PostgreSQL comes without pg_trgm")
     await execute("CREATE EXTENSION pg_trgm")
-    async with start_service() as service, _http(service) as http:
+    async with start_service() as service, _http(service.app) as http:
         search = (await http.get("/health")).json()["checks"]["search"]
     assert (search["status"], search["details"]) == ("healthy", "ok")
 
@@ -49,13 +49,13 @@ async def test_without_redis_the_service_is_degraded_and_ready(shared_rest):
 
 
 async def test_with_redis_the_service_is_healthy(start_service, redis_url):
-    async with start_service(redis={"url": redis_url}) as service, _http(service) as http:
+    async with start_service(redis={"url": redis_url}) as service, _http(service.app) as http:
         assert (await http.get("/health")).json()["status"] == "healthy"
 
 
 async def test_redis_going_away_degrades_and_no_more(start_service, redis_process):
     server = redis_process()
-    async with start_service(redis={"url": server.start()}) as service, _http(service) as http:
+    async with start_service(redis={"url": server.start()}) as service, _http(service.app) as http:
         server.crash()
         answer = await http.get("/health")
         assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
@@ -118,7 +118,7 @@ async def test_a_busy_pool_is_degraded_and_still_ready(start_service, monkeypatc
     # Callers may wait longer for a session than the check may take: it must not wait among them.
     monkeypatch.setattr(health_module, "CHECK_SECONDS", 5)
     database = {"pool_size": 2, "acquire_timeout_seconds": 60}
-    async with start_service(database=database) as service, _http(service) as http:
+    async with start_service(database=database) as service, _http(service.app) as http:
         async with service.connections.session(), service.connections.session():
             caller = service.stub.IsFavorite(pb.IsFavoriteRequest(user_id=1, listing_id=1))
             async with asyncio.timeout(20):
@@ -143,7 +143,7 @@ async def test_a_database_that_hangs_is_away_although_the_pool_is_busy(
     settings = settings_of(server.dsn(), database={"pool_size": 1, "acquire_timeout_seconds": 0.2})
     async with (
         open_app(settings) as app,
-        httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{app.http_port}") as http,
+        _http(app) as http,
     ):
         assert (await http.get("/ready")).status_code == 200
         async with app.connections.session():
@@ -163,7 +163,7 @@ async def test_a_database_that_takes_no_more_connections_is_degraded(
     async with (
         AsyncExitStack() as others,
         open_app(settings_of(server.dsn())) as app,
-        httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{app.http_port}") as http,
+        _http(app) as http,
     ):
         await _use_up_connections(server.dsn(), others)
         answer = await http.get("/health/db")
@@ -172,7 +172,7 @@ async def test_a_database_that_takes_no_more_connections_is_degraded(
 
 
 async def test_deep_health_shows_the_connections_to_redis(start_service, redis_url):
-    async with start_service(redis={"url": redis_url, "pool_size": 5}) as service, _http(service) as http:
+    async with start_service(redis={"url": redis_url, "pool_size": 5}) as service, _http(service.app) as http:
         async with asyncio.timeout(10):
             while True:
                 pool = (await http.get("/health/deep")).json()["diagnostics"]["connection_pools"]["redis"]
@@ -201,7 +201,7 @@ async def test_the_database_going_away_ends_readiness_and_its_return_restores_it
     await migrate_up(server.dsn())
     async with (
         open_app(settings_of(server.dsn())) as app,
-        httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{app.http_port}") as http,
+        _http(app) as http,
         grpc.aio.insecure_channel(f"127.0.0.1:{app.grpc_port}") as channel,
     ):
         stub = health_pb2_grpc.HealthStub(channel)
@@ -228,7 +228,7 @@ async def test_a_database_without_a_schema_is_not_ready_until_it_is_migrated(
     monkeypatch.setattr(health_module, "CACHED_SECONDS", 0.0)
     async with (
         open_app(settings_of(empty_dsn)) as app,
-        httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{app.http_port}") as http,
+        _http(app) as http,
     ):
         answer = await http.get("/ready")
         assert answer.status_code == 503
@@ -258,8 +258,8 @@ async def test_metrics_are_prometheus_text_or_openmetrics(shared_rest):
     assert open_metrics.text.rstrip().endswith("# EOF")
 
 
-def _http(service) -> httpx.AsyncClient:
-    return httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{service.app.http_port}")
+def _http(app: App) -> httpx.AsyncClient:
+    return httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{app.http_port}")
 
 
 async def _use_up_connections(dsn: str, others: AsyncExitStack) -> None:

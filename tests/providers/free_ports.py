@@ -6,6 +6,11 @@ import socket
 from contextlib import ExitStack
 
 
+def free_port() -> int:
+    """Return one free port of the loopback address."""
+    return free_ports(1)[0]
+
+
 def free_ports(count: int) -> list[int]:
     """Return different free ports of the loopback address.
 
