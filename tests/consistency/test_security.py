@@ -57,3 +57,14 @@ def test_an_excuse_without_a_reason_or_for_another_rule_explains_nothing(tree):
     (tree / "service" / "one.py").write_text(SHELL + "  # noqa: S602\n")
     (tree / "service" / "two.py").write_text(SHELL + "  # noqa: S608 - no SQL here\n")
     assert len(findings(tree)) == 2
+
+
+def test_an_example_that_is_known_may_move_and_the_list_stays_as_it_was_reviewed(tree):
+    notes, baseline = tree / "notes.txt", tree / security.BASELINE
+    notes.write_text("key: AKIA" + "IOSFODNN7EXAMPLE\n")
+    listed = security.run("detect-secrets", "scan", "--all-files", str(notes)).stdout
+    reviewed = listed.replace(str(notes), "notes.txt")
+    baseline.write_text(reviewed)
+    notes.write_text("A line above it.\n" + notes.read_text())
+    assert findings(tree) == []
+    assert baseline.read_text() == reviewed
