@@ -139,6 +139,11 @@ class App:
         """The port that REST, health and metrics really listen on; 0 in a worker, which has none."""
         return 0 if self.http is None else self.http.port
 
+    @property
+    def ended_badly(self) -> bool:
+        """After the end: whether a worker had to be killed, and with it perhaps calls."""
+        return isinstance(self.grpc, Workers) and self.grpc.ended_badly
+
 
 @asynccontextmanager
 async def open_app(settings: Settings, *, as_worker: bool = False) -> AsyncIterator[App]:

@@ -113,6 +113,12 @@ class Listings(Serving):
                 time.sleep(0.05)  # a poll of a foreign process, bounded by give_up
         raise RuntimeError(f"the service did not start:\n{self.end_of_log()}")
 
+    def metric(self, name: str) -> float:
+        """What a metric's series on the page add up to."""
+        with urllib.request.urlopen(f"{self.http}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.partition("{")[0].split(" ")[0] == name)
+
     def end_of_log(self) -> str:
         return self._log.read_text()[-3000:]
 

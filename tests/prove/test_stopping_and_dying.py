@@ -18,7 +18,6 @@ from pathlib import Path
 import asyncpg
 import grpc
 import httpx
-import psutil
 import pytest
 from bench.machine import Listings, listings_server, workers_of
 from providers.postgres import migrate
@@ -154,10 +153,16 @@ def kill_all(serving: Listings) -> None:
 def kill_a_worker(serving: Listings) -> None:
     """Its supervisor starts it again, ready when this returns; the other worker never stopped."""
     # The older one, so that each has its turn, also the one with the writer's connection.
-    victim = workers_of(serving)[0]
-    victim.kill()
-    psutil.wait_procs([victim], timeout=30)
+    before, restarts = workers_of(serving), serving.metric("listings_worker_restarts_total")
+    before[0].kill()
+    give_up = time.monotonic() + 60
+    while serving.metric("listings_worker_restarts_total") == restarts:
+        assert time.monotonic() < give_up, "nobody noticed"
+        time.sleep(0.05)  # a poll of a foreign process
     serving.wait_ready()
+    now = {each.pid for each in workers_of(serving)}
+    assert len(now) == 2
+    assert now & {each.pid for each in before} == {before[1].pid}, "one is new, one went on"
 
 
 @pytest.mark.timeout(600)

@@ -129,6 +129,29 @@ async def test_two_workers_are_one_service_and_a_dead_one_comes_back(dsn, tmp_pa
         assert "ended badly" not in (tmp_path / "log").read_text()
 
 
+@pytest.mark.timeout(180)
+async def test_a_worker_that_hangs_alive_is_replaced_and_one_that_was_cut_off_is_no_good_end(dsn, tmp_path):
+    log = tmp_path / "log"
+    with listings_server(dsn, log=log, LISTINGS_WORKERS="2", LISTINGS_DRAIN_SECONDS="1") as serving:
+        hanging, working = workers_of(serving)
+        hanging.suspend()
+
+        async def replaced() -> bool:
+            return await asyncio.to_thread(serving.metric, "listings_worker_restarts_total") == 1
+
+        await until(replaced, seconds=60)
+        await asyncio.to_thread(serving.wait_ready)
+        now = {each.pid for each in workers_of(serving)}
+        assert len(now) == 2
+        assert now & {hanging.pid, working.pid} == {working.pid}
+        assert "worker hangs" in log.read_text()
+
+        working.suspend()
+        with pytest.raises(RuntimeError, match="it ended with 1"):
+            await asyncio.to_thread(serving.terminate)
+        assert "ended badly" in log.read_text()
+
+
 @pytest.mark.timeout(120)
 async def test_workers_do_not_outlive_a_killed_supervisor_and_a_taken_port_is_one_error(dsn, tmp_path):
     with listings_server(dsn, log=tmp_path / "log", LISTINGS_WORKERS="2") as serving:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def serve() -> None:
-    """Serve gRPC, REST, health and metrics until SIGTERM.
+    """Serve gRPC, REST, health and metrics until SIGTERM. Exit code 1 when it could not start, or a worker was killed.
 
     Settings come from LISTINGS_* variables: `listings config` shows them, `listings doctor` checks what they name.
     """
@@ -28,7 +28,7 @@ def serve() -> None:
     for warning in configuration.warnings:
         log.warning("configuration", text=warning)
     try:
-        uvloop.run(run(configuration.settings))
+        ended_well = uvloop.run(run(configuration.settings))
     except Unavailable as error:
         raise complain(
             f"The database at {configuration.settings.database.place()} does not answer: {error.__cause__ or error}",
@@ -36,17 +36,23 @@ def serve() -> None:
         ) from None
     except (RuntimeError, OSError, ValueError) as error:
         raise complain(f"The service could not start: {error}", "Look closer: listings doctor") from error
+    if not ended_well:
+        raise complain(
+            "A worker did not end by itself: calls may have been cut off",
+            "Its own log lines may say why; calls that need longer to finish: LISTINGS_DRAIN_SECONDS.",
+        )
 
 
-async def run(settings: Settings) -> None:
-    """Serve until a signal asks to stop; a second signal ends the process at once."""
+async def run(settings: Settings) -> bool:
+    """Serve until a signal asks to stop; a second signal ends the process at once. False when calls may be cut off."""
     from listings.app import open_app  # noqa: PLC0415 - a second that the other commands need not wait
     from listings.runtime import collect_seldom  # noqa: PLC0415 - as above
 
     stop = stop_on_signals()
-    async with open_app(settings):
+    async with open_app(settings) as app:
         collect_seldom()
         await stop.wait()
+    return not app.ended_badly
 
 
 def stop_on_signals() -> asyncio.Event:

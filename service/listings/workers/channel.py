@@ -1,7 +1,7 @@
 """What supervisor and worker say to each other, over a pair of sockets that nobody else can reach.
 
-The supervisor writes the settings, then one line per question; the worker writes a line when it serves, then one per
-answer. Lines are JSON. The channel's end is the other side's end: a worker without a supervisor goes at once.
+The supervisor writes the settings, then one line per question (for metrics, or whether anybody is there); the worker
+writes a line when it serves, then one per answer. Lines are JSON. The channel's end is the other side's end: a worker without a supervisor goes at once.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+_METRICS: Final = "metrics"
+_SIGN_OF_LIFE: Final = "alive"
 # A page of metrics is some hundred kilobytes.
 _LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024
 
@@ -71,21 +73,30 @@ async def receive_settings(channel: Channel) -> tuple[int, Settings]:
 
 
 async def answer(channel: Channel, collect: Callable[[], Iterable[Metric]]) -> None:
-    """Say that this worker serves, then answer every question with its metrics until the supervisor is gone."""
+    """Say that this worker serves, then answer every question until the supervisor is gone."""
     await channel.write("serving")
     while True:
         try:
-            await channel.read()
-            # In a thread, as scrapes are: calls in flight should not wait for thousands of series.
-            await channel.write(await asyncio.to_thread(lambda: told(collect())))
+            question = await channel.read()
+            if question == _METRICS:
+                # In a thread, as scrapes are: calls in flight should not wait for thousands of series.
+                await channel.write(await asyncio.to_thread(lambda: told(collect())))
+            else:
+                await channel.write(question)
         except ConnectionError:
             return
 
 
 async def ask(channel: Channel) -> list[Metric]:
     """A worker's metrics; raises ConnectionError when it is gone."""
-    await channel.write("metrics")
+    await channel.write(_METRICS)
     return understood(await channel.read())
+
+
+async def greet(channel: Channel) -> None:
+    """Return when the worker has answered from its event loop; raises ConnectionError when it is gone."""
+    await channel.write(_SIGN_OF_LIFE)
+    await channel.read()
 
 
 def _plain(value: object) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 import time
@@ -20,7 +21,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 from listings.doctor import ports
-from listings.workers.channel import Channel, ask, send_settings
+from listings.workers.channel import Channel, ask, greet, send_settings
 from listings.workers.merging import lasting, merged
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ _LONG_LIFE_SECONDS: Final = 60.0
 _GRACE_SECONDS: Final = 2.0
 # A scrape waits so long for a worker; then it shows what that worker last said.
 _LOOK_SECONDS: Final = 2.0
+# A worker is asked for a sign of life so often, and hangs when it has not given one for so many such waits: no event loop
+# that serves is busy for ten seconds. Several waits, because a machine that stood still ends one at once, not all.
+_GREET_SECONDS: Final = 2.0
+_GREETS: Final = 5
 
 
 class Workers(Collector):
@@ -58,6 +63,8 @@ class Workers(Collector):
         self._reserved: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.port = 0
+        # Once drained: whether a worker was cut off, and calls with it.
+        self.ended_badly = False
         # What `/metrics` shows instead of `own`.
         self.registry = CollectorRegistry()
         self.registry.register(self)
@@ -89,11 +96,11 @@ class Workers(Collector):
         await self.leave()
         server = self._server
         if self._tending:
-            _, slow = await asyncio.wait(
+            await asyncio.wait(
                 self._tending, timeout=server.drain_delay_seconds + server.drain_seconds + _GRACE_SECONDS
             )
-            for task in slow:
-                task.cancel()
+            for worker in self._workers:
+                worker.kill()
             await asyncio.gather(*self._tending, return_exceptions=True)
         if self._reserved is not None:
             self._reserved.close()
@@ -125,8 +132,10 @@ class Workers(Collector):
             began = time.monotonic()
             code = await self._live(worker)
             if self._leaving.is_set():
-                if code:
+                # One that serves ends by itself when it is told to; a new one may not have come to that yet.
+                if code not in (0, -signal.SIGTERM):
                     log.warning("worker ended badly", number=worker.number, code=code)
+                    self.ended_badly = True
                 return
             log.error("worker died", number=worker.number, code=code, restarts=worker.restarts)
             if not worker.served.is_set():
@@ -142,6 +151,7 @@ class Workers(Collector):
 
     async def _live(self, worker: _Worker) -> int:
         """One life of a worker; its exit code. What happened in it stays on the page."""
+        watching: asyncio.Task[None] | None = None
         try:
             await worker.start(self.port)
             if self._leaving.is_set():
@@ -149,12 +159,21 @@ class Workers(Collector):
             if await worker.begins_to_serve():
                 self._count()
                 log.info("worker serves", number=worker.number, pid=worker.pid)
+                watching = asyncio.get_running_loop().create_task(self._watch(worker))
             return await worker.wait()
         finally:
+            if watching is not None:
+                watching.cancel()
             await worker.end()
             self._past = merged([self._past, lasting(worker.last)])
             worker.last = []
             self._count()
+
+    async def _watch(self, worker: _Worker) -> None:
+        """End a worker that lives and does not answer: the kernel goes on giving it connections."""
+        if await worker.hangs():
+            log.error("worker hangs", number=worker.number, pid=worker.pid, seconds=_GREET_SECONDS * _GREETS)
+            worker.kill()
 
     def _count(self) -> None:
         self._metrics.count(wanted=len(self._workers), serving=sum(worker.serves for worker in self._workers))
@@ -175,6 +194,8 @@ class _Worker:
         self._process: asyncio.subprocess.Process | None = None
         self._channel: Channel | None = None
         self._looking: asyncio.Task[None] | None = None
+        # One question at a time.
+        self._asking = asyncio.Lock()
         self._told_to_stop = False
 
     @property
@@ -223,7 +244,34 @@ class _Worker:
     async def _ask(self) -> None:
         assert self._channel is not None
         with suppress(ConnectionError):
-            self.last = await ask(self._channel)
+            async with self._asking:
+                self.last = await ask(self._channel)
+
+    async def hangs(self) -> bool:
+        """Wait until it has not answered for a while; false when it ended instead."""
+        while True:
+            await asyncio.sleep(_GREET_SECONDS)
+            greeting = asyncio.get_running_loop().create_task(self._greet())
+            try:
+                for _ in range(_GREETS):
+                    await asyncio.wait([greeting], timeout=_GREET_SECONDS)
+                    if greeting.done():
+                        break
+                else:
+                    return True
+            finally:
+                greeting.cancel()
+            if not greeting.result():
+                return False
+
+    async def _greet(self) -> bool:
+        assert self._channel is not None
+        try:
+            async with self._asking:
+                await greet(self._channel)
+        except ConnectionError:
+            return False
+        return True
 
     def terminate(self) -> None:
         """Once: the second signal would end it in the middle of its calls."""
@@ -232,14 +280,19 @@ class _Worker:
             with suppress(ProcessLookupError):
                 self._process.terminate()
 
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
     async def end(self) -> None:
         """Make sure that it is gone, and forget it."""
         self.serves = False
         if self._looking is not None:
             self._looking.cancel()
-        if self._process is not None and self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+        if self._process is not None:
+            self.kill()
             await self._process.wait()
         if self._channel is not None:
             self._channel.close()
