@@ -89,6 +89,12 @@ FROM generate_series($7::bigint, $8::bigint) AS n,
                      pg_temp.common_first(string_to_array(($2::text[])[language], ' '), n, 3) AS adjective,
                      pg_temp.common_first($3::text[], n, 7) AS brand) AS word
 """
+# As the service writes it when a product comes with stock: without it every product's stock drifts from its ledger.
+_MOVEMENTS = """
+INSERT INTO inventory_movements (listing_id, movement_type, quantity, delta, stock_before, stock_after, reason, user_id)
+SELECT id, 'opening', quantity, quantity, 0, quantity, 'seed', user_id
+FROM listings WHERE slug LIKE 'big-listing-%' AND source_type = 'b2c'
+"""
 _IMAGES = """
 INSERT INTO listing_images (listing_id, url, thumbnail_url, display_order, is_primary, width, height, mime_type)
 SELECT id, 'https://images.example/' || id || '/' || place || '.jpg',
@@ -113,7 +119,8 @@ async def seed(
 ) -> None:
     """Write a catalog into a migrated database without one, and gather statistics of it.
 
-    Of the listings, the oldest `products` are offered by storefronts. One in ten is sold, the rest active.
+    Of the listings, the oldest `products` are offered by storefronts, with their stock in the ledger. One in ten is
+    sold, the rest active.
     """
     connection = await asyncpg.connect(dsn)
     try:
@@ -135,6 +142,7 @@ async def seed(
                 min(first + _ROWS_AT_ONCE - 1, listings),
                 min(products, listings) if shops else 0,
             )
+        await connection.execute(_MOVEMENTS)
         if images_per_listing:
             await connection.execute(_IMAGES, images_per_listing)
         await connection.execute(_LOCATIONS, _CITIES)
