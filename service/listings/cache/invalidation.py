@@ -106,7 +106,8 @@ class Invalidations:
         def connected() -> None:
             nonlocal failures
             if failures:
-                log.info("invalidation bus is back", server=bus.server, failures=failures)
+                # As loud as the loss: who was told of one must hear of the other.
+                log.warning("invalidation bus is back", server=bus.server, failures=failures)
                 self._distrust(bus)  # others may not be back yet
             failures = 0
             if bus is self._first:
@@ -196,7 +197,7 @@ class Invalidations:
                 lost=self._lost,
             )
         else:
-            log.info("invalidations published again", server=self._first.server, lost=self._lost)
+            log.warning("invalidations published again", server=self._first.server, lost=self._lost)
         self._lost = 0
 
     def _received(self, text: str) -> None:

@@ -252,5 +252,5 @@ class RedisBuckets:
                 attempt += 1
             else:
                 break
-        log.info("rate limits are shared again")
+        log.warning("rate limits are shared again")  # as loud as the loss
         self._returning = None

@@ -165,6 +165,22 @@ async def test_a_bus_that_was_reached_again_is_soon_asked_again(monkeypatch):
     await asyncio.wait([running])
 
 
+async def test_that_a_bus_is_back_is_said_as_loudly_as_that_it_went_away():
+    bus = LostAtOnce()
+    metrics = Metrics()
+    with capture_logs() as lines:
+        running = asyncio.create_task(Invalidations(EncodedCache(metrics.cache), bus, metrics.bus).run())
+        async with asyncio.timeout(5):
+            while bus.connected < 2:
+                await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait([running])
+    assert [(line["event"], line["log_level"]) for line in lines[:2]] == [
+        ("invalidation bus away", "warning"),
+        ("invalidation bus is back", "warning"),
+    ]
+
+
 class Telling:
     """A bus that takes texts or refuses them."""
 
