@@ -177,6 +177,11 @@ class Configuration:
         """Whether the environment sets any of these fields of a group."""
         return any((group, name) in self.sources for name in names)
 
+    @property
+    def names_database(self) -> bool:
+        """Whether the environment says which database is meant."""
+        return self.given("database", "url", "host", "port", "user", "name")
+
     def sources_of(self, group: str) -> str:
         """The variables that set a group, for messages."""
         return ", ".join(sorted(name for (owner, _), name in self.sources.items() if owner == group))

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from listings.cli.complaints import complain
-from listings.cli.tables import table_console
+from listings.cli.tables import print_table
 from listings.client import CallError, SyncListingsClient
 from listings.client.calls import SERVICE, UnknownMethod, method_named, request_type
 from listings.client.methods import READS, SyncMethods
@@ -207,14 +207,16 @@ def _print(answer: Message, *, as_json: bool) -> None:
 def _list_methods() -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
     table.add_column()
     for method in SERVICE.methods:
-        style = "" if method.name in READS else "yellow"
-        table.add_row(Text(method.name, style=style), _summary(method.name))
-    table_console().print(table)
-    Console(highlight=False).print(
-        "\n[yellow]Yellow[/] ones write. The fields of one: listings call GetListing --list"
-    )
+        reads = method.name in READS
+        does = Text("reads", style="dim") if reads else Text("writes", style="yellow")
+        table.add_row(method.name, does, _summary(method.name))
+    print_table(table)
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print("\nThe fields of one: listings call GetListing --list")
 
 
 def _summary(method: str) -> str:
@@ -228,7 +230,10 @@ def _list_fields(method: MethodDescriptor) -> None:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2))
     for field in method.input_type.fields:
         table.add_row(field.name, Text(_type_of(field), style="dim"))
-    console.print(table if method.input_type.fields else Text("It takes no fields.", style="dim"))
+    if method.input_type.fields:
+        print_table(table)
+    else:
+        console.print(Text("It takes no fields.", style="dim"))
 
 
 def _type_of(field: FieldDescriptor) -> str:

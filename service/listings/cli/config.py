@@ -8,11 +8,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import typer
 from pydantic import SecretStr
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from listings.cli.complaints import configuration_or_exit
-from listings.cli.tables import table_console
+from listings.cli.tables import print_table
 from listings.environment import KEYS, OLD_PREFIX, PREFIX, group_fields
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ def config(
             json.dumps({"settings": rows, "warnings": configuration.warnings}, indent=2, ensure_ascii=False)
         )
         return
-    console = table_console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Variable", no_wrap=True)  # names are there to be copied
     table.add_column("Value", overflow="fold")
@@ -51,7 +51,8 @@ def config(
             Text("" if value == "null" else value),
             Text(row["source"], style="green" if given else "dim"),
         )
-    console.print(table)
+    print_table(table)
+    console = Console(highlight=False, soft_wrap=True)
     for warning in configuration.warnings:
         console.print(Text("! ", style="yellow") + Text(warning))
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import Annotated
 
 import asyncpg
 import typer
 
 from listings.cli.complaints import complain, configuration_or_exit
-from listings.cli.dev import DATA_FOLDER
+from listings.cli.dev import DATA_FOLDER, DataFolder
 from listings.cli.report import ReportOption, failure, write_report
 from listings.demo.load import load_demo
 from listings.demo.tokens import DEMO_USER, SECRET_FILE, demo_secret, demo_token
@@ -56,9 +55,7 @@ def token(
     user: Annotated[int, typer.Option(help="User id the token is for.", min=1)] = DEMO_USER,
     admin: Annotated[bool, typer.Option("--admin", help="With the admin role.")] = False,
     days: Annotated[float, typer.Option(help="How long it is valid.", min=0)] = 30,
-    data_folder: Annotated[
-        Path, typer.Option(envvar="LISTINGS_DATA_FOLDER", help="The folder `listings dev` uses.")
-    ] = DATA_FOLDER,
+    data_folder: DataFolder = DATA_FOLDER,
 ) -> None:
     """Print a token for the service that `listings dev` runs (or for LISTINGS_AUTH_HS256_SECRET, where it is set)."""
     configured = configuration_or_exit().settings.auth.hs256_secret

@@ -17,13 +17,14 @@ import uvloop
 from pydantic import SecretStr
 from rich.console import Console
 
+from listings.beside_dev import private_postgres
 from listings.cli import try_next
 from listings.cli.complaints import complain, configuration_or_exit
 from listings.cli.serve import stop_on_signals
 from listings.demo.tokens import demo_secret
 from listings.doctor import ports
 from listings.domain.errors import Unavailable
-from listings.embedded import EmbeddedPostgres, EmbeddedServerError
+from listings.embedded import EmbeddedServerError
 from listings.logs import configure_logs
 from listings.migrate import MigrationError, migrate_up
 from listings.migrate.runner import Options
@@ -32,10 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from listings.environment import Configuration
-    from listings.migrate.runner import Event
+    from listings.migrate.runner import Event, Report
     from listings.settings import Settings
 
 DATA_FOLDER: Final = Path(".data")
+# For commands beside it.
+DataFolder = Annotated[
+    Path, typer.Option(envvar="LISTINGS_DATA_FOLDER", help="The folder `listings dev` uses.")
+]
 
 
 def dev(
@@ -87,7 +92,7 @@ async def _run(
     for warning in configuration.warnings:
         console.print(f"[yellow]![/] {warning}")
     async with AsyncExitStack() as stack:
-        if not configuration.given("database", "url", "host", "port", "user", "name"):
+        if not configuration.names_database:
             dsn = await stack.enter_async_context(_private_postgres(console, folder))
             database = settings.database.model_copy(update={"url": SecretStr(dsn)})
             settings = settings.model_copy(update={"database": database})
@@ -108,7 +113,7 @@ async def _run(
 @asynccontextmanager
 async def _private_postgres(console: Console, folder: Path) -> AsyncIterator[str]:
     started = time.perf_counter()
-    server = EmbeddedPostgres(folder / "postgres")
+    server = private_postgres(folder)
     first = not (folder / "postgres" / "pgdata").exists()
     with console.status("creating a PostgreSQL database" if first else "starting PostgreSQL"):
         await server.__aenter__()
@@ -130,8 +135,15 @@ async def _migrate(console: Console, dsn: str) -> None:
                 status.update(f"migrating {event.version or ''} {event.detail}")
 
         report = await migrate_up(dsn, options=Options(observe=told))
-    did = f"{len(report.steps)} migrations applied" if report.steps else "nothing to migrate"
-    console.print(f"[green]✓[/] schema at version {report.after}: {did} {_took(started)}")
+    console.print(f"[green]✓[/] schema at version {report.after}: {_applied(report)} {_took(started)}")
+
+
+def _applied(report: Report) -> str:
+    """Which migrations ran. By number: versions begin at 20, so that their count looks wrong beside the last one."""
+    if not report.steps:
+        return "nothing to migrate"
+    first, last = report.steps[0].version, report.steps[-1].version
+    return f"migration {last} applied" if first == last else f"migrations {first} to {last} applied"
 
 
 async def _load_demo(console: Console, dsn: str) -> None:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from listings.cli.dev import DATA_FOLDER, DataFolder
 from listings.doctor.findings import Severity
 
 if TYPE_CHECKING:
@@ -29,14 +30,16 @@ def doctor(
         bool, typer.Option("--production", help="Also look for what must not go live.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    data_folder: DataFolder = DATA_FOLDER,
 ) -> None:
     """Find what is wrong with database, schema, Redis, ports, keys and settings, and say the fix.
 
-    Changes nothing. Exit codes: 0 nothing wrong; 1 warnings; 2 something that keeps the service from working.
+    Where no database is configured and `listings dev` runs one in its data folder, that one is looked at. Changes
+    nothing. Exit codes: 0 nothing wrong; 1 warnings; 2 something that keeps the service from working.
     """
     from listings.doctor.examination import examine  # noqa: PLC0415 - a second that the other commands need not wait
 
-    report = asyncio.run(examine(os.environ, production=production))
+    report = asyncio.run(examine(os.environ, production=production, data_folder=data_folder))
     if as_json:
         findings = [{**asdict(each), "severity": each.severity.name.lower()} for each in report.findings]
         typer.echo(json.dumps({"findings": findings, "fine": report.fine}, indent=2, ensure_ascii=False))

@@ -11,11 +11,12 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from listings.cli.complaints import complain, configuration_or_exit
-from listings.cli.tables import table_console
+from listings.cli.tables import print_table
 from listings.migrate import skus
 from listings.migrate.errors import ExitCode, MigrationError
 
@@ -65,7 +66,7 @@ def repair_skus(
 
 
 def _show(found: list[skus.Repair], *, done: bool) -> None:
-    console = table_console()
+    console = Console(highlight=False, soft_wrap=True)
     if not found:
         console.print(Text("✓ ", style="green") + Text("No two products of a storefront share a SKU."))
         return
@@ -76,7 +77,7 @@ def _show(found: list[skus.Repair], *, done: bool) -> None:
         new_sku = (each.new_sku or "none") if each.changes else "keeps it"
         cells = (each.storefront_id, each.sku, each.product_id, each.title, each.status, each.stock, new_sku)
         table.add_row(*(Text(str(cell)) for cell in cells))
-    console.print(table)
+    print_table(table)
     changed = sum(each.changes for each in found)
     if done:
         console.print(Text("✓ ", style="green") + Text(f"{changed} products have another SKU now."))

@@ -25,7 +25,9 @@ import typer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rich.console import Console
 
+from listings.beside_dev import database_beside_dev
 from listings.cli.complaints import configuration_or_exit
+from listings.cli.dev import DATA_FOLDER, DataFolder
 from listings.cli.report import ReportOption, failure, write_report
 from listings.client import CallError, ListingsClient
 from listings.client.errors import RateLimited
@@ -95,15 +97,18 @@ def smoke(
             dir_okay=False,
         ),
     ] = None,
+    data_folder: DataFolder = DATA_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     report: ReportOption = None,
 ) -> None:
     """Check a running service: health, reads, and a listing's whole life in a category of its own.
 
-    Needs the service's database settings, for that category. Where tokens are verified and none is given, writes are
-    left out and said to be.
+    Needs the service's database settings, for that category; of a running `listings dev` its data folder is enough.
+    Where tokens are verified and none is given, writes are left out and said to be.
     """
-    dsn = configuration_or_exit().settings.database.dsn()
+    configuration = configuration_or_exit()
+    private = database_beside_dev(configuration, data_folder)
+    dsn = (private or configuration.settings.database).dsn()
     checks = Checks()
     try:
         asyncio.run(_check(checks, dsn, grpc_address, http_address, token, ca))

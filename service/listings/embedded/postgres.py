@@ -150,11 +150,15 @@ class EmbeddedPostgres:
 
     def dsn(self, database: str | None = None) -> str:
         """Return the address of a database through the Unix socket."""
-        running = self._known()
-        return (
-            f"postgresql://{_USER}@/{quote(database or self._database, safe='')}"
-            f"?host={quote(running.socket_folder)}&port={running.port}"
-        )
+        return _dsn(self._known(), database or self._database)
+
+    def found(self) -> str | None:
+        """Return the address of its database where somebody runs it and lets us in; starts and joins nothing."""
+        try:
+            running = self._read_pid_file()
+        except PermissionError:
+            return None
+        return None if running is None or not _listens(running) else _dsn(running, self._database)
 
     def tcp_dsn(self, database: str | None = None) -> str:
         """Return the address of a database through TCP, password included."""
@@ -320,10 +324,7 @@ class EmbeddedPostgres:
     def _is_ready(self) -> bool:
         """Whether the server we started accepts connections; its pid file alone may be left from a killed one."""
         running = self._read_pid_file()
-        if running is None or running.pid != self._server.pid():
-            return False
-        with socket.socket(socket.AF_UNIX) as connection:
-            return connection.connect_ex(f"{running.socket_folder}/.s.PGSQL.{running.port}") == 0
+        return running is not None and running.pid == self._server.pid() and _listens(running)
 
     def _read_pid_file(self) -> _Running | None:
         try:
@@ -341,6 +342,18 @@ class EmbeddedPostgres:
             message = f"PostgreSQL in {self.folder} is not started"
             raise EmbeddedServerError(message)
         return self._running
+
+
+def _listens(running: _Running) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(f"{running.socket_folder}/.s.PGSQL.{running.port}") == 0
+
+
+def _dsn(running: _Running, database: str) -> str:
+    return (
+        f"postgresql://{_USER}@/{quote(database, safe='')}"
+        f"?host={quote(running.socket_folder)}&port={running.port}"
+    )
 
 
 def _environment() -> dict[str, str]:

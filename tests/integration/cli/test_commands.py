@@ -132,8 +132,12 @@ def test_list_shows_every_method_with_a_line():
 
     assert all(method in said for method in declared_methods())
     assert "Returns one undeleted listing" in said
-    lines = [line for line in said.splitlines() if line.split(" ")[0] in declared_methods()]
-    assert len(lines) == len(declared_methods()) == len(said.strip().splitlines()) - 2, "a line each"
+    lines = said.splitlines()
+    assert sorted(line.split(" ")[0] for line in lines) == sorted(declared_methods()), "a line each, no other"
+    assert not [line for line in lines if line != line.strip()], "no blanks to fill a width"
+    assert "yellow" not in said.lower()
+    does = {line.split()[0]: line.split()[1] for line in lines}
+    assert (does["GetListing"], does["CreateListing"]) == ("reads", "writes")
 
 
 def test_list_of_a_method_shows_its_fields():
