@@ -17,6 +17,7 @@ Servers start with the first test that asks: unit tests never pay for them.
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 from contextlib import ExitStack
@@ -49,6 +50,12 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"may not be skipped here: {call.excinfo.value if call.excinfo else ''}"
     return report
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector forget what stays to the end: thousands of tests, looked at again and again otherwise."""
+    gc.collect()
+    gc.freeze()
 
 
 # Properties that name no number of examples of their own: a look at each on every run, a search when proving.

@@ -17,8 +17,8 @@ from google.protobuf.descriptor_pb2 import (
 from listings.v1 import listings_pb2
 
 TESTS: Final = Path(__file__).resolve().parent.parent
-CONTRACT: Final[dict[str, Any]] = yaml.safe_load(
-    (TESTS / "fixtures" / "wire_contract.yaml").read_text("utf-8")
+CONTRACT: Final[dict[str, Any]] = yaml.load(
+    (TESTS / "fixtures" / "wire_contract.yaml").read_text("utf-8"), yaml.CSafeLoader
 )
 PACKAGE: Final[str] = CONTRACT["package"]
 
