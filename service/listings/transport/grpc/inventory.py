@@ -11,6 +11,7 @@ from listings.domain.errors import DeadlineExceeded, PermissionDenied, invalid
 from listings.domain.inventory import LedgerFilter
 from listings.domain.stock import Item, Line
 from listings.transport.fields import positive_id
+from listings.transport.grpc.stock_lines import add_results, item_of
 from listings.v1 import listings_pb2 as pb
 
 if TYPE_CHECKING:
@@ -78,15 +79,7 @@ class InventoryHandlers:
         await self._ownership.check_storefront(storefront_id, call.required_owner())
         results = await self._inventory.set_counts(
             storefront_id=storefront_id,
-            lines=[
-                Line(
-                    # A variant_id of 0 that was really sent is refused like any other id that cannot exist.
-                    Item(item.product_id, (item.variant_id or -1) if item.HasField("variant_id") else 0),
-                    item.quantity,
-                    item.reason or None,
-                )
-                for item in request.items
-            ],
+            lines=[Line(item_of(item), item.quantity, item.reason or None) for item in request.items],
             user_id=user_id,
             reason=request.reason or None,
             key=request.idempotency_key if request.HasField("idempotency_key") else None,
@@ -95,16 +88,7 @@ class InventoryHandlers:
         response = pb.BatchUpdateStockResponse(
             successful_count=successful, failed_count=len(results) - successful
         )
-        add = response.results.add  # a third of the time that a list of messages takes
-        for ((product_id, variant_id), _, _, _), before, after, success, error in results:
-            add(
-                product_id=product_id,
-                variant_id=variant_id or None,
-                stock_before=before,
-                stock_after=after,
-                success=success,
-                error=error,
-            )
+        add_results(response.results.add, results)
         return response.SerializeToString()
 
     async def history(self, data: bytes, call: Call) -> bytes:

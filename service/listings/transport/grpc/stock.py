@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from listings.domain.stock import Item, Line
+from listings.domain.stock import Line
 from listings.transport.fields import positive_id
+from listings.transport.grpc.stock_lines import add_results, item_of
 from listings.v1 import listings_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from listings.domain.stock import LineResult
     from listings.transport.call import Call, Handler
     from listings.usecases.stock import Stock
 
@@ -54,7 +54,7 @@ class StockHandlers:
         request = pb.DecrementStockRequest.FromString(data)
         answer = await self._stock.decrement(_lines(request.items), _order_id(request.order_id))
         response = pb.DecrementStockResponse(success=answer.success, error=answer.error)
-        _add_results(response.results.add, answer.results)
+        add_results(response.results.add, answer.results)
         return response.SerializeToString()
 
     async def rollback(self, data: bytes, call: Call) -> bytes:
@@ -62,7 +62,7 @@ class StockHandlers:
         request = pb.RollbackStockRequest.FromString(data)
         answer = await self._stock.rollback(_lines(request.items), _order_id(request.order_id))
         response = pb.RollbackStockResponse(success=answer.success, error=answer.error)
-        _add_results(response.results.add, answer.results)
+        add_results(response.results.add, answer.results)
         return response.SerializeToString()
 
     async def view(self, data: bytes, call: Call) -> bytes:
@@ -73,27 +73,8 @@ class StockHandlers:
 
 
 def _lines(items: Iterable[pb.StockItem]) -> list[Line]:
-    # A variant_id of 0 that was really sent is refused like any other id that cannot exist.
-    return [
-        Line(
-            Item(item.product_id, item.variant_id or (-1 if item.HasField("variant_id") else 0)),
-            item.quantity,
-        )
-        for item in items
-    ]
+    return [Line(item_of(item), item.quantity) for item in items]
 
 
 def _order_id(value: str) -> str | None:
     return value if value.strip() else None
-
-
-def _add_results(add: Callable[..., object], results: Iterable[LineResult]) -> None:
-    for ((product_id, variant_id), _, _, _), before, after, success, error in results:
-        add(
-            product_id=product_id,
-            variant_id=variant_id or None,
-            stock_before=before,
-            stock_after=after,
-            success=success,
-            error=error,
-        )
