@@ -237,8 +237,8 @@ baseline: $(READY) ## Measure an ordinary day into docs/slo.md, and that alerts 
 	@$(BIN)/python tests/bench/baseline.py $(ARGS)
 
 .PHONY: soak
-soak: $(READY) ## A million calls of every kind, and what is left of them (about 30 min)
-	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -s tests/prove/test_soak.py $(ARGS)
+soak: $(READY) ## A million calls of every kind, a thousand looks of the operator, and what is left of them (about 40 min)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -s tests/prove/test_soak.py tests/integration/operator/test_soak.py $(ARGS)
 
 .PHONY: chaos
 chaos: $(READY) ## Break what the service depends on, under load, and count what that costs (about 5 min)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -127,6 +128,7 @@ class LoopMetrics:
         self._silence = gauge(
             "watch_silence_seconds", "How long a watch has owed us the event of a change of our own."
         )
+        self._tasks = gauge("tasks", "Tasks of the event loop.")
 
     def follow(self, queue: WorkQueue, watchdog: Watchdog) -> None:
         """Read these from now on."""
@@ -134,6 +136,7 @@ class LoopMetrics:
         self._oldest.set_function(lambda: queue.oldest_wait_seconds)
         self._longest.set_function(lambda: queue.longest_look_seconds)
         self._silence.set_function(lambda: watchdog.silence)
+        self._tasks.set_function(lambda: len(asyncio.all_tasks()))
 
 
 class Metrics:

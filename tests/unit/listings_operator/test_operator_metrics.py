@@ -54,3 +54,4 @@ async def test_what_waits_is_read_when_it_is_asked_for():
     assert value("listings_operator_queue_depth") == 1
     assert value("listings_operator_watch_silence_seconds") == 0
     assert value("listings_operator_longest_look_seconds") == 0
+    assert value("listings_operator_tasks") == 1
