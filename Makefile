@@ -140,10 +140,10 @@ rules: $(READY) ## Check that alerts/ and dashboards/ name only what somebody ex
 .PHONY: alerts-test
 alerts-test: $(READY) $(NODE_READY) ## Test rules, routes, panels and the stack by their own programs (see docs/operations)
 	@$(BIN)/python tests/rules/run.py
-	@$(BIN)/python -m pytest -q -n0 tests/rules $(ARGS)
+	@$(BIN)/python -m pytest -q -n0 -s tests/consistency/test_rules.py::test_whatever_is_no_longer_exported_is_noticed tests/rules $(ARGS)
 
 .PHONY: alerts-live
-alerts-live: $(READY) ## Break real parts, see alerts fire, arrive and clear: a few of them (3 to 6 min)
+alerts-live: $(READY) ## Break real parts, see some alerts fire, arrive and clear, and every panel alive (4 to 8 min)
 	@$(BIN)/python -m pytest -q -n0 -s tests/alerts_live $(ARGS)
 
 .PHONY: migrations-lint
@@ -230,7 +230,7 @@ prove-protection: $(READY) ## The long proofs of protection: rate limiter, cance
 prove-alerts: $(READY) ## The long proof of alerts: every one by a fault of its own, and its table (about 10 min)
 	@$(BIN)/python tools/rules.py
 	@$(BIN)/python tests/rules/run.py
-	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -s tests/rules tests/alerts_live $(ARGS)
+	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -s tests/consistency/test_rules.py::test_whatever_is_no_longer_exported_is_noticed tests/rules tests/alerts_live $(ARGS)
 
 .PHONY: baseline
 baseline: $(READY) ## Measure an ordinary day into docs/slo.md, and that alerts tell it from a bad one (about 8 min)

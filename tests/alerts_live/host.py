@@ -6,7 +6,6 @@ The real one is never filled, slowed or lied to. What the exporter makes of thes
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
@@ -34,9 +33,6 @@ class Host:
         self.disk_used = 0.5
         for each in ("proc/net", "proc/1", "sys", "text"):
             (folder / each).mkdir(parents=True)
-        # What no rule needs to change is this machine's own.
-        for name in ("diskstats", "net/dev"):
-            shutil.copyfile(f"/proc/{name}", folder / "proc" / name)
         self._write(0)
 
     def arguments(self) -> tuple[str, ...]:
@@ -80,6 +76,14 @@ class Host:
         total = _TOTAL_MEMORY // 1024
         self._replace("proc/stat", f"cpu  {times}\ncpu0 {times}\nbtime 1700000000\n")
         self._replace("proc/meminfo", f"MemTotal: {total} kB\nMemFree: {free} kB\nMemAvailable: {free} kB\n")
+        # Its disk and its network are as busy as its CPU.
+        sectors, octets = busy, busy * 1000
+        self._replace("proc/diskstats", f"254 0 vda {busy} 0 {sectors} 0 {busy} 0 {sectors}{' 0' * 10}\n")
+        self._replace(
+            "proc/net/dev",
+            "Inter-|   Receive  |  Transmit\n face |bytes packets|bytes packets\n"
+            f"  eth0: {octets} {busy} 0 0 0 0 0 0 {octets} {busy} 0 0 0 0 0 0\n",
+        )
         # Not the exporter's own look at file systems: it would ask the kernel, which knows the real ones alone.
         values = {"size_bytes": _DISK, "avail_bytes": round(_DISK * (1 - self.disk_used)), "readonly": 0}
         self._replace(

@@ -187,18 +187,23 @@ class Marketplace:
         return await getattr(self.stub, method)(request, timeout=DEADLINE_SECONDS)
 
     async def constant_rate(self, *, per_second: float, seconds: float, mixture: list[Action]) -> None:
-        """Actions due at fixed instants, answered or not."""
+        """Actions due at fixed instants, answered or not; those under way end when this is cancelled."""
         weights = [each.weight for each in mixture]
         started = time.perf_counter()
         running: set[asyncio.Task[None]] = set()
-        for number in range(int(per_second * seconds)):
-            due = started + number / per_second
-            if (wait := due - time.perf_counter()) > 0.001:
-                await asyncio.sleep(wait)
-            [action] = self.chance.choices(mixture, weights)
-            running.add(task := asyncio.create_task(self._timed(action, due)))
-            task.add_done_callback(running.discard)
-        await asyncio.gather(*running)
+        try:
+            for number in range(int(per_second * seconds)):
+                due = started + number / per_second
+                if (wait := due - time.perf_counter()) > 0.001:
+                    await asyncio.sleep(wait)
+                [action] = self.chance.choices(mixture, weights)
+                running.add(task := asyncio.create_task(self._timed(action, due)))
+                task.add_done_callback(running.discard)
+            await asyncio.gather(*running)
+        finally:
+            for task in running:  # none, unless something ended it
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
         for outcome in self.outcomes.values():
             outcome.seconds = time.perf_counter() - started
 

@@ -164,8 +164,11 @@ def stock() -> Row:
                 "Low Stock Alerts by Product",
                 "How often the stock of a product fell to its low mark in the last day.",
                 "short",
+                # A product's series begins with its first fall, of which `increase` knows nothing.
                 """topk(10, sum by (product_id) (
-                    increase(listings_inventory_stock_low_threshold_reached_total{job="listings"}[24h])) > 0)""",
+                    (listings_inventory_stock_low_threshold_reached_total{job="listings"}
+                        unless listings_inventory_stock_low_threshold_reached_total{job="listings"} offset 24h)
+                    or increase(listings_inventory_stock_low_threshold_reached_total{job="listings"}[24h])) > 0)""",
                 "product {{product_id}}",
                 width=8,
             ),
