@@ -53,6 +53,7 @@ class Cast:
     slow_way: Proxy
     operator: subprocess.Popen[str]
     indexer_works: asyncio.Event
+    limits_file: Path
 
     def tell_operator(self, *words: str) -> None:
         assert self.operator.stdin
@@ -93,11 +94,14 @@ async def everybody(stage: Stage) -> AsyncIterator[Cast]:
             DB_ACQUIRE_TIMEOUT_SECONDS="20",
             DB_CONNECT_TIMEOUT_SECONDS="30",  # a login is several ways there and back
         )
+        limits_file = stage.folder / "limits.toml"
+        limits_file.write_text("")
         small = await stage.serve(
             "small",
             DB_POOL_SIZE="6",
             DB_ACQUIRE_TIMEOUT_SECONDS="20",
             RATE_LIMIT_UNLIMITED_NETWORKS="10.0.0.0/8",
+            RATE_LIMIT_FILE=str(limits_file),
         )
         probe_way = await opened.enter_async_context(proxy(urlsplit(shop.process.http).port or 0))
         stage.watch("blackbox", f"http://127.0.0.1:{probe_way.port}/health", namespace="shop")
@@ -119,6 +123,7 @@ async def everybody(stage: Stage) -> AsyncIterator[Cast]:
             slow_way,
             operator,
             works,
+            limits_file,
         )
         await opened.enter_async_context(slow.visited(Flow(admirers(), 6)))
         await opened.enter_async_context(small.visited(Flow(readers(200), 2)))  # below its limit

@@ -129,6 +129,16 @@ def _operator(cast: Cast, does: str, stops: str) -> Iterator[None]:
         cast.tell_operator(stops)
 
 
+@contextmanager
+def _limits_mistyped(cast: Cast) -> Iterator[None]:
+    before = cast.limits_file.read_text()
+    cast.limits_file.write_text("[per_minute]\nGetListing = many\n")
+    try:
+        yield
+    finally:
+        cast.limits_file.write_text(before)
+
+
 @asynccontextmanager
 async def _replay_paused(cast: Cast) -> AsyncIterator[None]:
     await cast.standby_sql("SELECT pg_wal_replay_pause()")
@@ -334,6 +344,7 @@ FAULTS: Final[dict[str, tuple[tuple[Fault, ...], ...]]] = {
                 lambda cast: means.waiting_writers(cast.small, 5),
                 ("DatabasePoolSaturation",),
             ),
+            Fault("a mistyped limits file", _limits_mistyped, ("LimitsFileUnusable",), quick=True),
         ),
         (
             Fault(

@@ -287,6 +287,13 @@ def cache() -> Row:
                 width=8,
             ),
             lines(
+                "Limits file",
+                "1 while an instance can use its limits file, or has none. LimitsFileUnusable fires after 5 minutes at 0.",
+                "bool_yes_no",
+                query('min by (instance) (listings_rate_limit_file_ok{job="listings"})', "{{instance}}"),
+                width=8,
+            ),
+            lines(
                 "Rate Limit Decisions",
                 "Judgements per second by what made them. fallback: Redis is away; recent: refused a moment ago.",
                 "reqps",
@@ -295,7 +302,7 @@ def cache() -> Row:
                         rate(listings_rate_limit_decisions_total{job="listings"}[$__rate_interval]))""",
                     "{{decided_by}}",
                 ),
-                width=12,
+                width=8,
             ),
             lines(
                 "Rate Limit on Redis",
@@ -306,7 +313,7 @@ def cache() -> Row:
                         rate(listings_rate_limit_redis_duration_seconds_bucket{job="listings"}[$__rate_interval])))""",
                     "P99",
                 ),
-                width=12,
+                width=8,
             ),
         ),
     )
