@@ -236,6 +236,10 @@ prove-alerts: $(READY) ## The long proof of alerts: every one by a fault of its 
 baseline: $(READY) ## Measure an ordinary day into docs/slo.md, and that alerts tell it from a bad one (about 8 min)
 	@$(BIN)/python tests/bench/baseline.py $(ARGS)
 
+.PHONY: bench-metrics
+bench-metrics: $(READY) ## Measure a scrape, and calls with and without metrics side by side (about 2 min)
+	@$(BIN)/python tests/bench/metrics_cost.py $(ARGS)
+
 .PHONY: soak
 soak: $(READY) ## A million calls of every kind, a thousand looks of the operator, and what is left of them (about 40 min)
 	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -s tests/prove/test_soak.py tests/integration/operator/test_soak.py $(ARGS)
@@ -248,6 +252,7 @@ chaos: $(READY) ## Break what the service depends on, under load, and count what
 bench-quick: $(READY) ## The benchmarks with few rows and short runs, as CI does
 	@$(BIN)/python tests/bench/run.py --quick $(ARGS)
 	@$(BIN)/python tests/bench/stock.py --quick
+	@$(BIN)/python tests/bench/metrics_cost.py --rounds 3 --calls 800 --scrapes 20
 
 .PHONY: prove-quick
 prove-quick: $(READY) ## The proofs with reduced counts, as CI does

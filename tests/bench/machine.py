@@ -55,12 +55,22 @@ class Serving(Part):
 
 
 class Listings(Serving):
-    """`listings serve` on ports of its own, which it keeps when it is started again."""
+    """`listings serve` on ports of its own, which it keeps when it is started again.
 
-    def __init__(self, dsn: str, log: Path, environment: dict[str, str]) -> None:
+    `program`: what the interpreter runs in place of the package.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        log: Path,
+        environment: dict[str, str],
+        program: tuple[str, ...] = ("-m", "listings"),
+    ) -> None:
         grpc_port, http_port = free_ports(2)
         self.http = f"http://127.0.0.1:{http_port}"
         self._log = log
+        self._program = program
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("LISTINGS_")},
             "LISTINGS_DATABASE_URL": dsn,
@@ -77,7 +87,7 @@ class Listings(Serving):
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "listings", "serve"],
+                [sys.executable, *self._program, "serve"],
                 env=self._environment,
                 stdout=output,
                 stderr=output,
@@ -134,9 +144,11 @@ def workers_of(serving: Listings) -> list[psutil.Process]:
 
 
 @contextmanager
-def listings_server(dsn: str, *, log: Path, **environment: str) -> Iterator[Listings]:
+def listings_server(
+    dsn: str, *, log: Path, program: tuple[str, ...] = ("-m", "listings"), **environment: str
+) -> Iterator[Listings]:
     """A service that is ready when the block begins and stopped when it ends."""
-    serving = Listings(dsn, log, environment)
+    serving = Listings(dsn, log, environment, program)
     try:
         serving.wait_ready()
         yield serving
