@@ -37,7 +37,9 @@ const format = (unit, value) => {
   if (!UNITS[unit]) throw new Error("no way to write the unit " + unit);
   return UNITS[unit](value);
 };
+// Within a quarter of an hour, minutes alone would name neighbouring marks alike.
 const clock = (time) => {
-  const date = new Date(time * 1000);
-  return String(date.getHours()).padStart(2, "0") + ":" + String(date.getMinutes()).padStart(2, "0");
+  const date = new Date(time * 1000), numbers = [date.getHours(), date.getMinutes()];
+  if (DATA.end - DATA.start < 900) numbers.push(date.getSeconds());
+  return numbers.map((each) => String(each).padStart(2, "0")).join(":");
 };
