@@ -278,7 +278,7 @@ async def open_app(settings: Settings, *, as_worker: bool = False) -> AsyncItera
             guard,
             load,
             settings.admin,
-            credentials=tls.grpc_credentials() if tls is not None else None,
+            credentials=tls.grpc_credentials if tls is not None else lambda: None,
             tracer=tracer,
             unforeseen=errors.of("grpc"),
         )

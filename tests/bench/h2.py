@@ -23,6 +23,8 @@ DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION =
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
 LARGEST_WINDOW = 2**31 - 1
 TOP_UP = 2**29
+# Answers are all alike, and so are refusals of one kind; those that name their request never are.
+MOST_KNOWN = 1000
 
 
 class Refused(Exception):
@@ -121,7 +123,7 @@ class Connection(asyncio.Protocol):
         if trailers is None:
             decoder = hpack.Decoder()
             trailers = {str(name): str(value) for name, value in decoder.decode(block)}
-            if trailers.get("grpc-status") == "0":  # refusals differ, by request id at least
+            if len(self._known) < MOST_KNOWN:
                 self._known[block] = trailers
         answered = self._waiting.pop(stream)
         if answered.done():

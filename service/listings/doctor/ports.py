@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import socket
 import subprocess
@@ -25,6 +26,19 @@ def why_not(host: str, port: int) -> OSError | None:
         except OSError as error:
             return error
     return None
+
+
+def require_free(host: str, port: int, *, edge: str, named: str) -> None:
+    """Raise RuntimeError where one cannot listen: sockets that share a port would share it with a stranger too.
+
+    `edge` and `named` are what listens there and its setting, for whoever reads the error.
+    """
+    error = why_not(host, port)
+    if error is not None:
+        raise RuntimeError(
+            f"cannot listen on {host}:{port} for {edge} ({os.strerror(error.errno or 0)}): "
+            f"choose another {named} or stop what uses it"
+        )
 
 
 def is_taken(error: OSError) -> bool:

@@ -73,7 +73,8 @@ def _details(error: errors.ListingsError, request_id: str) -> Iterator[Message]:
         # Never too early; REST's Retry-After is the same time in whole seconds.
         retry.retry_delay.FromMilliseconds(math.ceil(error.retry_after_seconds * 1000))
         yield retry
-    yield error_details_pb2.RequestInfo(request_id=request_id)
+    if request_id:
+        yield error_details_pb2.RequestInfo(request_id=request_id)
 
 
 def _packed(detail: Message) -> any_pb2.Any:

@@ -12,7 +12,7 @@ settings explain, and an adaptive one would have to guess the capacity from late
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from listings.domain.errors import Unavailable
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from listings.state_metrics import LoadMetrics
 
-# When to come back: soon, and not all at once.
-_SOONEST_SECONDS, _LATEST_SECONDS = 0.5, 1.5
+# When to come back: soon, and not all at once. A few times, so that an edge can keep its refusals ready.
+_COME_BACK_SECONDS: Final = tuple(0.5 + step / 32 for step in range(33))
 
 
 class Overloaded(Unavailable):
@@ -45,8 +45,8 @@ class Load:
         metrics.most = most
         metrics.waiting_from(lambda: self.waiting)
 
-    def refuse(self, edge: str, answer: Coroutine[Any, Any, Any]) -> NoReturn:
-        """Drop an answer that has not begun; raises Overloaded."""
+    def refuse(self, edge: str, answer: Coroutine[Any, Any, Any]) -> Overloaded:
+        """Drop an answer that has not begun; the refusal to give in its place."""
         answer.close()
         self._metrics.shed[edge] += 1
-        raise Overloaded(retry_after_seconds=random.uniform(_SOONEST_SECONDS, _LATEST_SECONDS))  # noqa: S311 - spread
+        return Overloaded(retry_after_seconds=random.choice(_COME_BACK_SECONDS))  # noqa: S311 - spread

@@ -322,12 +322,7 @@ def _reserved(host: str, port: int) -> socket.socket:
 
     Raises RuntimeError when somebody listens there: workers would share its port without a word.
     """
-    error = ports.why_not(host, port)
-    if error is not None:
-        raise RuntimeError(
-            f"cannot listen on {host}:{port} for gRPC ({os.strerror(error.errno or 0)}): "
-            "choose another LISTINGS_GRPC_PORT or stop what uses it"
-        )
+    ports.require_free(host, port, edge="gRPC", named="LISTINGS_GRPC_PORT")
     found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     found.bind((host, port))

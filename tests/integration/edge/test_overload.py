@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -97,3 +98,26 @@ async def test_what_was_refused_is_answered_when_there_is_room_again(start_servi
                 await service.stub.GetListing(pb.GetListingRequest(id=listing_id), timeout=20)
         found = await service.stub.GetListing(pb.GetListingRequest(id=listing_id), timeout=20)
     assert found.listing.title == "Changed title"
+
+
+async def test_refusing_leaves_nothing_for_the_garbage_collector(full):
+    """Objects that hold each other wait for it, and a thousand refusals a second would have it stop everything."""
+    service, listing_id, _ = full
+
+    async def refused() -> None:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await service.stub.GetListing(pb.GetListingRequest(id=listing_id), timeout=20)
+
+    await refused()
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(5):
+            await refused()
+        gc.collect()
+        left = [type(each).__name__ for each in gc.garbage]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert "_ServicerContext" not in left
+    assert "Overloaded" not in left

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from listings.doctor import ports
 from listings.transport.grpc.admin import add_admin_services
 from listings.transport.grpc.leaving import Leaving
 from listings.transport.grpc.pipeline import bind
 from listings.transport.policy import SERVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.trace import Tracer
 
@@ -34,6 +36,9 @@ _PING_SECONDS: Final = (60, 20)
 # For TLS and HTTP/2 to be spoken on a new connection; grpcio would wait for two minutes.
 _HANDSHAKE_SECONDS: Final = 10
 _HEALTH_NAMES: Final = ("", SERVICE)
+# grpcio's aio server takes the next call some turns of the event loop after the last one, too seldom to refuse what is
+# too much at once. So several listen on the one port, and Linux deals connections out among them.
+_LISTENERS: Final = 8 if sys.platform == "linux" else 1
 
 
 class GrpcServer:
@@ -49,27 +54,25 @@ class GrpcServer:
         load: Load,
         admin: AdminSettings,
         *,
-        credentials: grpc.ServerCredentials | None = None,
+        credentials: Callable[[], grpc.ServerCredentials | None] = lambda: None,
         tracer: Tracer | None = None,
         unforeseen: Unforeseen | None = None,
     ) -> None:
-        """Without `credentials` the port speaks no TLS."""
+        """Each listener asks for `credentials` of its own; where there are none the port speaks no TLS."""
         self._settings = settings
         self._credentials = credentials
         self._metrics = metrics
         self._leaving = Leaving()
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined] # missing in its stubs
-        self._server = grpc.aio.server(
-            options=[
-                # Several workers share the port; without them two servers there by accident would share its calls.
-                ("grpc.so_reuseport", int(settings.workers > 1)),
-                ("grpc.max_receive_message_length", settings.max_message_bytes),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.enable_channelz", int(admin.channelz)),
-                *_ageing(settings),
-                *_bounds(settings),
-            ],
-        )
+        options = [
+            ("grpc.so_reuseport", 1),
+            ("grpc.max_receive_message_length", settings.max_message_bytes),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.enable_channelz", int(admin.channelz)),
+            *_ageing(settings),
+            *_bounds(settings),
+        ]
+        self._servers = [grpc.aio.server(options=options) for _ in range(_LISTENERS)]
         handlers = {}
         for name, method in methods.items():
             policy = method.policy
@@ -84,20 +87,27 @@ class GrpcServer:
                 unforeseen=unforeseen,
             )
             handlers[name] = grpc.unary_unary_rpc_method_handler(serve)
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        if admin.grpc_port is None:
-            add_admin_services(self._server, reflects=settings.reflection, channelz=admin.channelz)
+        for server in self._servers:
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+            if admin.grpc_port is None:
+                add_admin_services(server, reflects=settings.reflection, channelz=admin.channelz)
         self.port = 0
 
     async def start(self) -> None:
-        """Listen. Raises RuntimeError from grpcio when the port is taken."""
-        address = f"{self._settings.grpc_host}:{self._settings.grpc_port}"
-        if self._credentials is None:
-            self.port = self._server.add_insecure_port(address)
-        else:
-            self.port = self._server.add_secure_port(address, self._credentials)
-        await self._server.start()
+        """Listen. Raises RuntimeError when the port is taken."""
+        host, self.port = self._settings.grpc_host, self._settings.grpc_port
+        if self._settings.workers == 1:
+            ports.require_free(host, self.port, edge="gRPC", named="LISTINGS_GRPC_PORT")
+        for server in self._servers:
+            address = f"{host}:{self.port}"
+            credentials = self._credentials()
+            if credentials is None:
+                self.port = server.add_insecure_port(address)
+            else:
+                self.port = server.add_secure_port(address, credentials)
+        for server in self._servers:
+            await server.start()
 
     async def report_health(self, *, serving: bool) -> None:
         """Set the health service's answer for the server as a whole and for the service's name."""
@@ -116,7 +126,8 @@ class GrpcServer:
         await self._health.enter_graceful_shutdown()
         await self._leaving.hold(self._metrics.under_way)
         async with asyncio.TaskGroup() as stopping:
-            stopping.create_task(self._server.stop(self._settings.drain_seconds))
+            for server in self._servers:
+                stopping.create_task(server.stop(self._settings.drain_seconds))
             stopping.create_task(self._leaving.release())
 
 

@@ -93,7 +93,7 @@ class EdgeRoute(APIRoute):
                     await _receive_body(request, edge.largest_body)
                 load, answering = edge.load, answer(request)
                 if load.waiting >= load.most:
-                    load.refuse("rest", answering)
+                    raise load.refuse("rest", answering)
                 load.waiting += 1
                 try:
                     return await _within(edge.limit_of(policy), answering, request)
