@@ -69,7 +69,7 @@ async def scrapes(serving: Listings, dsn: str, count: int) -> None:
     outcome = Outcome()
     async with (
         Marketplace(serving.address, serving.http) as market,
-        httpx.AsyncClient(base_url=serving.http) as http,
+        httpx.AsyncClient(base_url=serving.http, timeout=60) as http,
     ):
         at_start = series((await http.get("/metrics")).text)
         database = await asyncpg.connect(dsn)
@@ -114,7 +114,7 @@ async def one_round(serving: Listings, catalog: Catalog, workload: Workload, row
 
 async def scraped(serving: Listings) -> None:
     """Every second, until cancelled."""
-    async with httpx.AsyncClient(base_url=serving.http) as http:
+    async with httpx.AsyncClient(base_url=serving.http, timeout=60) as http:
         while True:
             (await http.get("/metrics")).raise_for_status()
             await asyncio.sleep(1)
