@@ -20,6 +20,7 @@ from bench.machine import listings_server, workers_of
 from prometheus_client.parser import text_string_to_metric_families
 from providers.free_ports import free_port
 
+from listings.doctor.examination import examine
 from listings.v1 import listings_pb2 as pb
 from listings.v1 import listings_pb2_grpc
 
@@ -92,6 +93,17 @@ async def test_two_workers_are_one_service_and_a_dead_one_comes_back(dsn, tmp_pa
             )
             served = {each.pid for each in workers_of(serving)}
             assert len(served) == 2
+            report = await examine(
+                {
+                    "LISTINGS_DATABASE_URL": dsn,
+                    "LISTINGS_GRPC_PORT": str(serving.grpc_port),
+                    "LISTINGS_HTTP_PORT": serving.http.rpartition(":")[2],
+                    "LISTINGS_WORKERS": "2",
+                }
+            )
+            assert [each.code for each in report.findings].count("PORT_SERVED") == 2, (
+                "workers are the service too"
+            )
 
             # What one worker writes the other stops answering from memory: sooner than its cache would forget.
             await clients[0].UpdateListing(

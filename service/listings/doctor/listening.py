@@ -11,7 +11,7 @@ import ssl
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from listings.doctor.ports import holder_of, is_taken, why_not
+from listings.doctor.ports import holder_of, is_taken, starter_of, why_not
 
 if TYPE_CHECKING:
     from listings.doctor.findings import Report
@@ -51,7 +51,7 @@ async def check_ports(report: Report, settings: Settings) -> None:
         error = why_not(host, port)
         if error is None:
             report.fine.append(f"{name} port {port} is free")
-        elif is_taken(error) and serving and holder_of(port) == serving:
+        elif is_taken(error) and serving and serving in (holder_of(port), starter_of(port)):
             report.info(
                 "PORT_SERVED",
                 f"{name} port {port} is held by a running Listings: {serving}",

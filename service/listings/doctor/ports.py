@@ -51,7 +51,7 @@ def holder_of(port: int) -> str:
     with suppress(OSError):
         pid = _pid_from_proc(port)
         if pid is not None:
-            return f"{Path(f'/proc/{pid}/comm').read_text().strip()} (pid {pid})"
+            return _described(pid)
     lsof = shutil.which("lsof")
     if lsof:
         with suppress(OSError, subprocess.SubprocessError):
@@ -66,6 +66,21 @@ def holder_of(port: int) -> str:
             if "p" in facts:
                 return f"{facts.get('c', 'a process')} (pid {facts['p']})"
     return "another process (of another user, or outside this container)"
+
+
+def starter_of(port: int) -> str:
+    """Who started the one that listens on the port, as `holder_of` would say it; nothing where that cannot be told."""
+    with suppress(OSError):
+        pid = _pid_from_proc(port)
+        if pid is not None:
+            # After the program's name, which may hold blanks and brackets: its state, then its parent.
+            facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return _described(int(facts[1]))
+    return ""
+
+
+def _described(pid: int) -> str:
+    return f"{Path(f'/proc/{pid}/comm').read_text().strip()} (pid {pid})"
 
 
 def _pid_from_proc(port: int) -> int | None:
