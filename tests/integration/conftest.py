@@ -16,7 +16,7 @@ from listings.settings import Settings
 from listings.v1 import listings_pb2_grpc
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
     from listings.db.connections import Connections
@@ -52,18 +52,6 @@ def settings_for(dsn: str, **groups: dict[str, Any]) -> Settings:
     for name, values in groups.items():
         given.setdefault(name, {}).update(values)
     return Settings.model_validate(given)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nobody_has_to_be_told() -> Iterator[None]:
-    """Stop services without the moment in which clients learn of it, 80 ms each: theirs have hung up before.
-
-    `unit/listings/transport/test_leaving.py` and the proofs keep that moment.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("listings.transport.grpc.leaving._QUIET_SECONDS", 0.0)
-        patch.setattr("listings.transport.grpc.leaving._TELLING_SECONDS", 0.0)
-        yield
 
 
 @asynccontextmanager
