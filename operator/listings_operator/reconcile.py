@@ -230,6 +230,7 @@ class Reconciler:
         self._metrics.in_phase(metadata["namespace"], metadata["name"], decided.phase.value, stalled=stalled)
         if status == previous:
             return resource
+        heard = self._watchdog.heard_so_far(names.KIND)
         written = await self._cluster.apply(
             {
                 "apiVersion": names.API_VERSION,
@@ -246,7 +247,8 @@ class Reconciler:
             kind=api.LISTINGS_DEPLOYMENT,
             subresource="status",
         )
-        self._watchdog.changed(names.KIND)
+        if written["metadata"]["resourceVersion"] != metadata["resourceVersion"]:
+            self._watchdog.changed(names.KIND, heard)
         return written
 
     async def _carry_out(
@@ -265,18 +267,20 @@ class Reconciler:
                 id_ = ObjectId.of(manifest)
                 if id_ in progress.versions:
                     return
+                heard = self._watchdog.heard_so_far(id_.kind)
                 with memory.noting_refusal(id_):
                     created = await self._cluster.create(manifest, Concern.WORKLOAD)
                 if created:
-                    self._watchdog.changed(manifest["kind"])
+                    self._watchdog.changed(id_.kind, heard)
                     task = manifest["metadata"]["labels"].get(names.TASK_LABEL)
                     if task is not None:
                         _LOG.info("%s: Job %s created", namespace, manifest["metadata"]["name"])
                         self._metrics.job_created(task)
             case Delete(api_version, kind, name):
                 of_kind = api.kind_of({"apiVersion": api_version, "kind": kind})
+                heard = self._watchdog.heard_so_far(kind)
                 if await self._cluster.delete(of_kind, namespace, name):
-                    self._watchdog.changed(kind)
+                    self._watchdog.changed(kind, heard)
 
     async def _apply(
         self,
@@ -292,6 +296,7 @@ class Reconciler:
         seen = progress.versions.get(id_)
         if before is not None and before == Applied(content, seen or ""):
             return
+        heard = self._watchdog.heard_so_far(id_.kind)
         try:
             with memory.noting_refusal(id_):
                 document = await self._cluster.apply(manifest, action.concern)
@@ -311,7 +316,7 @@ class Reconciler:
         progress.versions[id_] = version
         if marked == progress.marks[id_]:
             return  # a controller has written its status while we looked
-        self._watchdog.changed(manifest["kind"])
+        self._watchdog.changed(id_.kind, heard)
         # The same content was there, and it took a write to have it back: somebody else had changed or removed it.
         if before is not None and before.content == content and id_ not in progress.told:
             progress.told.add(id_)

@@ -8,6 +8,7 @@ waiting for anything then, and the periodic look corrects what was missed.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,19 +22,29 @@ class Watchdog:
         self._silence_seconds = silence_seconds
         self._clock = clock
         self._unanswered: dict[str, float] = {}
+        self._heard: Counter[str] = Counter()
         self._watched: set[str] = set()
 
     def watch(self, kind: str) -> None:
         """There is a watch for this kind."""
         self._watched.add(kind)
 
-    def changed(self, kind: str) -> None:
-        """We changed an object; its event must follow."""
-        if kind in self._watched:
+    def heard_so_far(self, kind: str) -> int:
+        """How many events of this kind have come. Asked before a change, for `changed`."""
+        return self._heard[kind]
+
+    def changed(self, kind: str, before: int) -> None:
+        """We changed an object; its event must follow, unless one has come since `before`.
+
+        A watch is a connection of its own: an event may overtake the answer to the request that caused it, and in a
+        quiet namespace no other would come for hours.
+        """
+        if kind in self._watched and self._heard[kind] == before:
             self._unanswered.setdefault(kind, self._clock())
 
     def heard(self, kind: str) -> None:
         """An event came."""
+        self._heard[kind] += 1
         self._unanswered.pop(kind, None)
 
     @property

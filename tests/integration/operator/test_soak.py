@@ -8,14 +8,13 @@ coarsely.
 from __future__ import annotations
 
 import os
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import psutil
 import pytest
+from bench import growth
 from integration.operator.process import operator, read, until
 from prometheus_client.parser import text_string_to_metric_families
-from rich.console import Console
-from rich.table import Table
 
 pytestmark = pytest.mark.xdist_group("api_server")
 
@@ -25,6 +24,8 @@ PARTS = 20 if PROVE else 4
 WARM_UP = 0.25
 """The share of the run after which the process should have taken what it needs."""
 MOST_GROWTH = 0.05 if PROVE else 0.2
+OWED = ("queue_depth", "longest_look_seconds", "watch_silence_seconds")
+"""What is nothing at rest: a watch, too, has told of every change of ours."""
 IDLE_CONNECTIONS = 10
 """So many more of the pool's connections to the API server may be open at one rest than at another."""
 
@@ -54,7 +55,10 @@ async def test_nothing_is_left_of_any_number_of_looks(shop, tmp_path):
             while looks(port) < LOOKS * part / PARTS:
                 await trouble.make()
             samples.append(await at_rest(process, port, log, most_tasks=samples[0].tasks))
-    show(samples)
+    title = f"{samples[-1].looks:,} looks of the operator"
+    growth.show(samples, title)
+    if PROVE:
+        growth.draw(samples, title, growth.PICTURES / "soak-operator.svg", warm_up=WARM_UP)
     warm, last = samples[int(PARTS * WARM_UP)], samples[-1]
     assert last.rss_mib <= warm.rss_mib * (1 + MOST_GROWTH), (
         f"{warm.rss_mib:.1f} MiB became {last.rss_mib:.1f}"
@@ -129,12 +133,3 @@ async def at_rest(process, port, log, *, most_tasks=None) -> Sample:
         memory.num_fds(),
         len(found),
     )
-
-
-def show(samples: list[Sample]) -> None:
-    table = Table(title=f"{samples[-1].looks:,} looks of the operator", title_justify="left")
-    for field in fields(Sample):
-        table.add_column(field.name.replace("_", " "), justify="right")
-    for each in samples:
-        table.add_row(*(f"{value:,}" for value in astuple(each)))
-    Console(width=100).print(table)

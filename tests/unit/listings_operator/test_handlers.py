@@ -58,7 +58,7 @@ async def test_an_object_without_our_label_is_nobody_s():
 
 async def test_an_event_is_the_sign_that_its_watch_lives():
     watched = Watched()
-    watched.watchdog.changed("Service")
+    watched.watchdog.changed("Service", watched.watchdog.heard_so_far("Service"))
     watched.now = 1000
     assert watched.watchdog.dead == ("Service",)
     await watched.event("services", labels={})
