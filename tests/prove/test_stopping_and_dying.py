@@ -93,7 +93,7 @@ async def load(
     return done, failures
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("service_config", "workers"),
     [(WATCHING, "1"), (UNAWARE, "1"), (UNAWARE, "2")],
