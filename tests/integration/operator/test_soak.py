@@ -26,6 +26,8 @@ WARM_UP = 0.25
 MOST_GROWTH = 0.05 if PROVE else 0.2
 OWED = ("queue_depth", "longest_look_seconds", "watch_silence_seconds")
 """What is nothing at rest: a watch, too, has told of every change of ours."""
+RARE_SERIES = 10
+"""Of an answer of the API server, say, that comes once in a while. A guest that leaves one behind has many."""
 IDLE_CONNECTIONS = 10
 """So many more of the pool's connections to the API server may be open at one rest than at another."""
 
@@ -50,9 +52,10 @@ async def test_nothing_is_left_of_any_number_of_looks(shop, tmp_path):
         shop.finish(plan, {"ok": True, "version": 22, "target": 22, "pending": [], "pendingCount": 0})
         await until(lambda: shop.get("deployment"), log)
         trouble = Trouble(shop, log)
+        await trouble.make()  # once of each kind, so that every metric has been seen
         samples = [await at_rest(process, port, log)]
         for part in range(1, PARTS + 1):
-            while looks(port) < LOOKS * part / PARTS:
+            while looks(port) < samples[0].looks + LOOKS * part / PARTS:
                 await trouble.make()
             samples.append(await at_rest(process, port, log, most_tasks=samples[0].tasks))
     title = f"{samples[-1].looks:,} looks of the operator"
@@ -66,7 +69,7 @@ async def test_nothing_is_left_of_any_number_of_looks(shop, tmp_path):
     assert last.tasks <= samples[0].tasks
     assert last.threads <= warm.threads
     assert last.files <= warm.files + IDLE_CONNECTIONS
-    assert last.series <= warm.series
+    assert last.series <= warm.series + RARE_SERIES
 
 
 class Trouble:
