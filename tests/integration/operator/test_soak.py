@@ -28,8 +28,8 @@ OWED = ("queue_depth", "longest_look_seconds", "watch_silence_seconds")
 """What is nothing at rest: a watch, too, has told of every change of ours."""
 RARE_SERIES = 10
 """Of an answer of the API server, say, that comes once in a while. A guest that leaves one behind has many."""
-IDLE_CONNECTIONS = 10
-"""So many more of the pool's connections to the API server may be open at one rest than at another."""
+IDLE_CONNECTIONS = 32
+"""The pool keeps connections to the API server: so many more may be open at one rest than at another."""
 
 
 @dataclass(frozen=True)
