@@ -151,7 +151,8 @@ class Connections:
             try:
                 yield session
             except BaseException:
-                if session.usable:
+                # While a cancelled statement still runs, a ROLLBACK would wait for it, and its caller with that.
+                if session.usable and not session.interrupted:
                     await session.end("ROLLBACK")
                 raise
             await session.end("COMMIT")
@@ -256,9 +257,9 @@ class Connections:
         return Session(connection, self._metrics, self._settings.slow_statement_seconds, self._tracer)
 
     def _give_back(self, session: Session) -> None:
-        if session.usable and session.in_transaction:
-            # Its caller was cancelled in its first step, or twice (its deadline passed and its client hung up) and
-            # could not even roll back. Who drops the connection now drops the request to cancel its statement too.
+        if session.usable and session.in_transaction and (self._closed or not session.interrupted):
+            # Its caller was cancelled in BEGIN, COMMIT or ROLLBACK: nobody knows what has become of the transaction.
+            # Who drops the connection now drops the request to cancel its statement too.
             self._finish(self._cancel_and_close(session))
         elif self._closed or not session.usable:
             self._discard(session)

@@ -76,9 +76,9 @@ class Session:
         return self._interrupted
 
     async def settle(self) -> None:
-        """Wait until PostgreSQL answers again."""
-        await self._connection.execute("SELECT")
-        self._interrupted = False
+        """Wait until PostgreSQL answers again, and undo what a transaction did before its caller left."""
+        await self._connection.execute("ROLLBACK" if self.in_transaction else "SELECT")
+        self._begun = self._interrupted = False
 
     async def begin(self) -> None:
         """Open a transaction. Not asyncpg's own: it takes a cancelled BEGIN for a transaction ever after."""

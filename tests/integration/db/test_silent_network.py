@@ -101,18 +101,29 @@ async def test_a_session_is_lent_again_once_its_cancelled_statement_has_ended(ne
 
 
 @pytest.mark.parametrize("connections", [30], indirect=True)  # PostgreSQL must not end it by itself
-async def test_a_request_to_cancel_that_overtakes_its_statement_is_repeated(network, connections, dsn):
+@pytest.mark.parametrize("borrow", ["session", "transaction"])
+async def test_a_request_to_cancel_that_overtakes_its_statement_is_repeated(
+    network, connections, dsn, borrow
+):
     alive = await both(connections)
+    borrowed, go = asyncio.Event(), asyncio.Event()
+
+    async def ask() -> None:
+        async with getattr(connections, borrow)() as session:
+            borrowed.set()
+            await go.wait()
+            await session.fetchval(COUNT)
+
     holder, watcher = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
     try:
         async with holder.transaction():
             await holder.execute("LOCK TABLE listings")
+            asking = asyncio.create_task(ask())
+            await borrowed.wait()
             held_up = network.forget()  # what is sent from here on arrives later
-            asking = asyncio.create_task(connections.fetchval(COUNT))
+            go.set()
             await asyncio.sleep(0)
             asking.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await asking
             await asyncio.sleep(
                 0.05
             )  # the request to cancel goes over a connection of its own, and finds nothing
@@ -120,6 +131,8 @@ async def test_a_request_to_cancel_that_overtakes_its_statement_is_repeated(netw
             async with asyncio.timeout(20):
                 while connections.state().idle < 2:
                     await asyncio.sleep(0.01)
+                with pytest.raises(asyncio.CancelledError):
+                    await asking
             assert not await watcher.fetchval(WAITING)
         assert alive == await both(connections)
     finally:
