@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,15 @@ def refused_or_not(api_server):
     """Tells the API server to judge objects, unknown fields too, against the operator's schema; raises KubectlError."""
     schema = definitions() / "monitoring.coreos.com_prometheuses.yaml"
     api_server.kubectl("apply", "--server-side", "-f", str(schema))
-    api_server.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(schema))
+    give_up = time.monotonic() + 60
+    while True:
+        try:
+            api_server.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(schema))
+            break
+        except KubectlError as error:
+            # kubectl does not wait for a new object's first condition, it fails.
+            if "accessor error" not in str(error) or time.monotonic() > give_up:
+                raise
     if not api_server.kubectl("get", "namespace", "monitoring", "--ignore-not-found"):
         api_server.kubectl("create", "namespace", "monitoring")
 
