@@ -12,6 +12,7 @@ import grpc
 import pytest
 from bench.machine import listings_server
 from providers.scraping import scraping
+from providers.waiting import until
 
 from listings.v1 import listings_pb2 as pb
 from listings.v1 import listings_pb2_grpc
@@ -48,9 +49,6 @@ def test_a_scraped_latency_names_the_trace_of_the_callers_request(dsn, tmp_path)
         for metadata in (sampled, ()):  # the second call is of nobody's trace, and leaves none
             with pytest.raises(grpc.RpcError, match="not found"):
                 stub.GetCategory(pb.CategoryIDRequest(category_id=10**8), metadata=metadata, timeout=10)
-        end = time.monotonic() + 120
-        while not (found := exemplars(prometheus)):
-            assert time.monotonic() < end, "no exemplar was kept"
-            time.sleep(0.2)
+        found = until(lambda: exemplars(prometheus), "an exemplar is kept")
     assert [each["labels"] for each in found] == [{"trace_id": trace}]
     assert 0 < float(found[0]["value"]) < 10

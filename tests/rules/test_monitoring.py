@@ -11,7 +11,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 import urllib.parse
 import urllib.request
 from contextlib import ExitStack
@@ -21,6 +20,7 @@ from pathlib import Path
 import pytest
 import yaml
 from providers.tools import tool
+from providers.waiting import until
 
 from listings.embedded import EmbeddedPostgres, EmbeddedRedis
 
@@ -93,14 +93,6 @@ def ask(stack, path, **query):
     url = f"http://127.0.0.1:{stack.prometheus}/api/v1/{path}?{urllib.parse.urlencode(query)}"
     with urllib.request.urlopen(url, timeout=30) as answer:
         return json.load(answer)["data"]
-
-
-def until(condition, what, seconds=120):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"not so within {seconds} s: {what}"
-        time.sleep(0.2)
-    return found
 
 
 def test_the_running_server_says_the_documented_numbers(stack):

@@ -14,13 +14,13 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
+from providers.waiting import until
 
 # Alertmanager answers late on a machine that is busy.
 pytestmark = pytest.mark.timeout(400)
@@ -145,15 +145,6 @@ def answers(url):
             return True
     except OSError:
         return False
-
-
-def until(condition, what, seconds=90):
-    """Look until it is so."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"not so within {seconds} s: {what}"
-        time.sleep(0.05)
-    return found
 
 
 def post(address, *alerts):

@@ -1,7 +1,8 @@
 """What supervisor and worker say to each other, over a pair of sockets that nobody else can reach.
 
-The supervisor writes the settings, then one line per question (for metrics, or whether anybody is there); the worker
-writes a line when it serves, then one per answer. Lines are JSON. The channel's end is the other side's end: a worker without a supervisor goes at once.
+The supervisor writes the settings, then one line per question (for metrics, or whether anybody is there); the
+worker writes a line when it serves, then one per answer. Lines are JSON. The channel's end is the other side's
+end: a worker without a supervisor goes at once.
 """
 
 from __future__ import annotations

@@ -7,13 +7,12 @@ import dataclasses
 import os
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
 
 import pytest
 import yaml
 from e2e.cluster.binaries import Binaries
 from e2e.helm import Helm
+from integration.operator.process import operator, until
 from providers.free_ports import free_port
 
 from listings_operator import uninstall
@@ -65,43 +64,18 @@ async def test_it_installs_corrects_and_cleans_up(shop, stepping):
     assert refused(stepping.metrics) == []
 
 
-@contextmanager
-def operator(shop, log):
-    port = free_port()
-    variables = {
-        "KUBECONFIG": str(shop.kubeconfig),
-        "LISTINGS_OPERATOR_NAMESPACES": shop.namespace,
-        "LISTINGS_OPERATOR_HOST": "127.0.0.1",
-        "LISTINGS_OPERATOR_PORT": str(port),
-    }
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "listings_operator"], env={**os.environ, **variables}, stderr=output
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0, log.read_text()
-
-
 async def test_it_watches_what_it_made(shop, tmp_path):
     log = tmp_path / "operator.log"
-    with operator(shop, log):
+    with operator(shop, log) as (process, _):
         await until(lambda: shop.jobs("plan"), log)
         account = shop.get("serviceaccount")["metadata"]["uid"]
         shop.kubectl.delete("serviceaccount", "shop")
         await until(
             lambda: (found := shop.get("serviceaccount")) and found["metadata"]["uid"] != account, log
         )
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 20) == 0, log.read_text()
     assert "orbidden" not in log.read_text()
-
-
-async def until(holds, log, seconds=40):
-    deadline = time.monotonic() + seconds
-    while not await asyncio.to_thread(holds):
-        assert time.monotonic() < deadline, log.read_text()
-        await asyncio.sleep(0.1)
 
 
 async def test_it_sees_what_would_be_left_without_it(shop, monkeypatch):
