@@ -114,7 +114,7 @@ async def _run(
 async def _private_postgres(console: Console, folder: Path) -> AsyncIterator[str]:
     started = time.perf_counter()
     server = private_postgres(folder)
-    first = not (folder / "postgres" / "pgdata").exists()
+    first = not (server.folder / "pgdata").exists()
     with console.status("creating a PostgreSQL database" if first else "starting PostgreSQL"):
         await server.__aenter__()
     console.print(
