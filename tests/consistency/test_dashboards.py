@@ -236,3 +236,12 @@ def test_an_alert_points_at_a_dashboard_that_shows_what_it_is_about(name):
     }
     wanted = metrics(promql.parse(ALERTS[name]["expr"])) or {"ALERTS"}
     assert wanted & shown, f"{board} shows none of {sorted(wanted)}"
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_what_is_drawn_in_seconds_is_a_time(name):
+    for panel in PANELS[name]:
+        if panel["fieldConfig"]["defaults"]["unit"] == "s":
+            for target in panel["targets"]:
+                asked = metrics(promql.parse(rules._plain(target["expr"])))
+                assert any("_seconds" in each for each in asked), (panel["title"], target["expr"])

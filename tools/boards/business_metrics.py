@@ -248,19 +248,25 @@ def views_and_searches() -> Row:
                     'sum by (cache_type) (rate(listings_cache_misses_total{job="listings"}[$__rate_interval]))',
                     "{{cache_type}} misses",
                 ),
-                width=10,
+                width=8,
             ),
             lines(
                 "Search latency (P95)",
-                "Time of searches, and 1 while they are answered without ranking.",
+                "Time of searches.",
                 "s",
                 query(
                     """histogram_quantile(0.95, sum by (le) (
                         rate(listings_search_duration_seconds_bucket{job="listings"}[$__rate_interval])))""",
                     "P95",
                 ),
-                query('max(listings_search_degraded{job="listings"})', "degraded"),
-                width=10,
+                width=6,
+            ),
+            lines(
+                "Search lacks nothing",
+                "1 while search has all it wants in the database; /health names what it lacks.",
+                "bool_yes_no",
+                query('1 - max(listings_search_degraded{job="listings"})', "complete"),
+                width=6,
             ),
         ),
     )
