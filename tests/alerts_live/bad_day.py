@@ -3,7 +3,7 @@
     PYTHONPATH=tests python -m alerts_live.bad_day FOLDER     the day goes on until Ctrl-C: for looking at dashboards
 
 The mixture of `bench/marketplace.py` asks for every operation. Meanwhile rows are locked until calls time out and are
-turned away, Redis dies for a while, callers err, others write into the tables, a migration seems to hang.
+turned away, Redis dies for a while, callers err, a worker of another service dies, others write into the tables, a migration seems to hang.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 from alerts_live.cast import indexer, operator_page
 from alerts_live.stage import open_stage
+from bench.machine import workers_of
 from bench.marketplace import MIXTURE, USER, Marketplace
 
 from listings.v1 import listings_pb2 as pb
@@ -53,6 +54,7 @@ _HARM: Final = (
 async def bad_day(stage: Stage) -> AsyncIterator[None]:
     """The shop, its callers and their troubles while the block lasts."""
     shop = await stage.serve("shop", **_SETTINGS)
+    team = await stage.serve("team", WORKERS="2")
     stage.watch("blackbox", f"{shop.process.http}/health", namespace="shop")
     with operator_page() as operator:
         assert operator.stdout
@@ -69,7 +71,7 @@ async def bad_day(stage: Stage) -> AsyncIterator[None]:
                 load = market.constant_rate(per_second=CALLS_PER_SECOND, seconds=3600, mixture=MIXTURE)
                 going_on = [
                     asyncio.create_task(load),
-                    asyncio.create_task(_troubles(stage, shop, market, database, operator, works)),
+                    asyncio.create_task(_troubles(stage, shop, team, market, database, operator, works)),
                 ]
                 try:
                     yield
@@ -86,6 +88,7 @@ async def bad_day(stage: Stage) -> AsyncIterator[None]:
 async def _troubles(
     stage: Stage,
     shop: Service,
+    team: Service,
     market: Marketplace,
     database: asyncpg.Connection,
     operator: subprocess.Popen[str],
@@ -117,6 +120,8 @@ async def _troubles(
         await asyncio.sleep(10)  # an alert waits before it believes it
         await asyncio.to_thread(stage.redis.start)
         tell("settle")
+        for worker in workers_of(team.process)[:1]:
+            worker.kill()
         await asyncio.sleep(10)
 
 

@@ -5,6 +5,7 @@ Each service is in a namespace of its own, so faults in different namespaces do 
     shop    visited by shoppers, watched by all exporters and a probe; an indexer works off its queue
     slow    reads PostgreSQL through a network that may be slow
     small   has six sessions, and limits even callers of this machine
+    team    has two workers
     operator  the operator's page (operator_page.py)
 """
 
@@ -24,10 +25,12 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import grpc
+import psutil
 import redis.asyncio as redis_asyncio
 from alerts_live.proxy import Proxy, proxy
 from alerts_live.stage import Stage
 from alerts_live.traffic import SERVICE, Flow, admirers, readers, shoppers
+from bench.machine import workers_of
 
 from listings.v1 import listings_pb2 as pb
 
@@ -47,6 +50,7 @@ class Cast:
     shop: Service
     slow: Service
     small: Service
+    team: Service
     shoppers: Flow
     surfers: Flow
     probe_way: Proxy
@@ -103,6 +107,7 @@ async def everybody(stage: Stage) -> AsyncIterator[Cast]:
             RATE_LIMIT_UNLIMITED_NETWORKS="10.0.0.0/8",
             RATE_LIMIT_FILE=str(limits_file),
         )
+        team = await stage.serve("team", WORKERS="2")
         probe_way = await opened.enter_async_context(proxy(urlsplit(shop.process.http).port or 0))
         stage.watch("blackbox", f"http://127.0.0.1:{probe_way.port}/health", namespace="shop")
         operator = opened.enter_context(operator_page())
@@ -117,6 +122,7 @@ async def everybody(stage: Stage) -> AsyncIterator[Cast]:
             shop,
             slow,
             small,
+            team,
             await opened.enter_async_context(shop.visited(Flow(shoppers(one_in=92), 60))),
             await opened.enter_async_context(shop.visited(Flow(readers(400), 0))),
             probe_way,
@@ -195,6 +201,41 @@ def paused(pid: int) -> Iterator[None]:
     finally:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
+
+
+@asynccontextmanager
+async def dying(service: Service) -> AsyncIterator[None]:
+    """Workers that are killed as soon as they are seen, again and again."""
+
+    async def kill() -> None:
+        while True:
+            for worker in workers_of(service.process):
+                with suppress(psutil.NoSuchProcess):
+                    worker.kill()
+            await asyncio.sleep(0.5)
+
+    going_on = asyncio.create_task(kill())
+    try:
+        yield
+    finally:
+        going_on.cancel()
+        with suppress(asyncio.CancelledError):
+            await going_on
+
+
+@asynccontextmanager
+async def stuck_at_start(service: Service) -> AsyncIterator[None]:
+    """A worker was killed, and the one in its place hangs before it serves."""
+    before = {each.pid for each in workers_of(service.process)}
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+
+    async def another() -> list[int]:
+        return [each.pid for each in workers_of(service.process) if each.pid not in before]
+
+    [follower] = await Stage.until(another, "a worker takes the place of the killed one")
+    with paused(follower):
+        yield
 
 
 @asynccontextmanager

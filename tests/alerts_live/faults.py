@@ -187,6 +187,9 @@ async def _service_killed_in_trouble(cast: Cast) -> AsyncIterator[None]:
             await asyncio.to_thread(cast.shop.process.start_again, seconds=90)
 
 
+_POISONED: Final = f"""
+INSERT INTO indexing_queue (listing_id, operation, status, retry_count, error_message)
+SELECT {_A_PRODUCT}, 'update', 'failed', 3, 'the index refuses this document'"""
 _ROWS_BEFORE: Final = "UPDATE schema_migrations SET version = version - 1"
 _OVER_LIMIT: Final = 2 * CAPACITY
 
@@ -215,6 +218,15 @@ FAULTS: Final[dict[str, tuple[tuple[Fault, ...], ...]]] = {
                 quick=True,
             ),
             Fault("the indexer stopped, 60 s waited", _indexer_stops, ("IndexLagHigh",)),
+            Fault(
+                "a row of the indexing queue given up",
+                _database(
+                    "shop",
+                    _POISONED,
+                    "UPDATE indexing_queue SET status = 'completed' WHERE status = 'failed'",
+                ),
+                ("IndexingJobsFailed",),
+            ),
             Fault(
                 "the schema marked dirty, as by a killed migration",
                 _database(
@@ -359,6 +371,22 @@ FAULTS: Final[dict[str, tuple[tuple[Fault, ...], ...]]] = {
                 "the service stopped every other 0.6 s (SIGSTOP)",
                 lambda cast: means.stuttering(cast.small.process.process.pid),
                 ("EventLoopLagHigh",),
+            ),
+        ),
+    ),
+    "team": (
+        (
+            Fault(
+                "a worker killed, and the one in its place stopped before it serves (SIGSTOP)",
+                lambda cast: means.stuck_at_start(cast.team),
+                ("WorkersMissing",),
+            ),
+        ),
+        (
+            Fault(
+                "workers killed again and again",
+                lambda cast: means.dying(cast.team),
+                ("WorkersRestarting",),
             ),
         ),
     ),

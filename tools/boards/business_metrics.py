@@ -294,7 +294,7 @@ def index() -> Row:
             ),
             value(
                 "Failed index jobs in the queue",
-                "Changes that were given up.",
+                "Changes that were given up. IndexingJobsFailed fires after 15 minutes with one.",
                 "short",
                 'max(listings_indexing_queue_failed{job="listings"})',
                 steps=((1, ORANGE),),

@@ -121,6 +121,22 @@ def processes() -> Row:
                 query('process_open_fds{job="listings"}', "{{instance}}"),
                 width=8,
             ),
+            lines(
+                "Workers",
+                "Worker processes of each instance that should serve, and that do; 0 where there is one process. "
+                "WorkersMissing fires after 5 minutes of too few.",
+                "short",
+                query('listings_workers{job="listings"}', "{{instance}} {{state}}"),
+                width=8,
+            ),
+            lines(
+                "Worker restarts (30m)",
+                "Workers started again because they had died. WorkersRestarting fires above 2.",
+                "short",
+                query('increase(listings_worker_restarts_total{job="listings"}[30m])', "{{instance}}"),
+                limit=2,
+                width=8,
+            ),
         ),
     )
 
