@@ -266,6 +266,8 @@ async def open_app(settings: Settings, *, as_worker: bool = False) -> AsyncItera
         )
         errors = RecentErrors(metrics.errors)
         tls = Tls.of(settings.tls)
+        if tls is not None:
+            metrics.certificate.watch(tls.expires)
         load = Load(settings.server.max_concurrent_calls, metrics.load)
         workers: Workers | None = None
         if workers_settings:

@@ -24,6 +24,7 @@ import listings
 from listings.limit_metrics import RateLimitMetrics
 from listings.state_metrics import (
     BusMetrics,
+    CertificateMetrics,
     DependencyMetrics,
     ErrorMetrics,
     InventoryMetrics,
@@ -559,3 +560,4 @@ class Metrics:
         self.maintenance = MaintenanceMetrics(self.registry)
         self.runtime = RuntimeMetrics(self.registry)
         self.workers = WorkerMetrics(self.registry)
+        self.certificate = CertificateMetrics(self.registry)

@@ -420,6 +420,21 @@ class WorkerMetrics:
         self._restarts.inc()
 
 
+class CertificateMetrics:
+    """The certificate for TLS; zero in a process that speaks none."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._expiry = Gauge(
+            "listings_tls_certificate_expiry_timestamp_seconds",
+            "When the certificate in use, or the first of its chain, expires; 0 without TLS.",
+            registry=registry,
+        )
+
+    def watch(self, expires: Callable[[], float]) -> None:
+        """Each scrape asks `expires`, in seconds since 1970: a replaced file counts though nobody connects."""
+        self._expiry.set_function(expires)
+
+
 class RuntimeMetrics(Collector):
     """The process: event loop, garbage collector, what its container allows it.
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
-from alerts_live.cast import indexer, operator_page
+from alerts_live.cast import indexer, operator_page, team_settings
 from alerts_live.stage import open_stage
 from bench.machine import workers_of
 from bench.marketplace import MIXTURE, USER, Marketplace
+from providers.certificates import Authority
 
 from listings.v1 import listings_pb2 as pb
 
@@ -54,7 +55,7 @@ _HARM: Final = (
 async def bad_day(stage: Stage) -> AsyncIterator[None]:
     """The shop, its callers and their troubles while the block lasts."""
     shop = await stage.serve("shop", **_SETTINGS)
-    team = await stage.serve("team", WORKERS="2")
+    team = await stage.serve("team", **team_settings(Authority(stage.folder)))
     stage.watch("blackbox", f"{shop.process.http}/health", namespace="shop")
     with operator_page() as operator:
         assert operator.stdout

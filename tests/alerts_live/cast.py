@@ -5,7 +5,7 @@ Each service is in a namespace of its own, so faults in different namespaces do 
     shop    visited by shoppers, watched by all exporters and a probe; an indexer works off its queue
     slow    reads PostgreSQL through a network that may be slow
     small   has six sessions, and limits even callers of this machine
-    team    has two workers
+    team    has two workers, and TLS for gRPC
     operator  the operator's page (operator_page.py)
 """
 
@@ -31,6 +31,7 @@ from alerts_live.proxy import Proxy, proxy
 from alerts_live.stage import Stage
 from alerts_live.traffic import SERVICE, Flow, admirers, readers, shoppers
 from bench.machine import workers_of
+from providers.certificates import Authority
 
 from listings.v1 import listings_pb2 as pb
 
@@ -58,6 +59,7 @@ class Cast:
     operator: subprocess.Popen[str]
     indexer_works: asyncio.Event
     limits_file: Path
+    authority: Authority
 
     def tell_operator(self, *words: str) -> None:
         assert self.operator.stdin
@@ -107,7 +109,8 @@ async def everybody(stage: Stage) -> AsyncIterator[Cast]:
             RATE_LIMIT_UNLIMITED_NETWORKS="10.0.0.0/8",
             RATE_LIMIT_FILE=str(limits_file),
         )
-        team = await stage.serve("team", WORKERS="2")
+        authority = Authority(stage.folder)
+        team = await stage.serve("team", **team_settings(authority))
         probe_way = await opened.enter_async_context(proxy(urlsplit(shop.process.http).port or 0))
         stage.watch("blackbox", f"http://127.0.0.1:{probe_way.port}/health", namespace="shop")
         operator = opened.enter_context(operator_page())
@@ -130,10 +133,23 @@ async def everybody(stage: Stage) -> AsyncIterator[Cast]:
             operator,
             works,
             limits_file,
+            authority,
         )
         await opened.enter_async_context(slow.visited(Flow(admirers(), 6)))
         await opened.enter_async_context(small.visited(Flow(readers(200), 2)))  # below its limit
         yield cast
+
+
+def team_settings(authority: Authority) -> dict[str, str]:
+    """Those of a service with workers and a certificate."""
+    pair = authority.sign("team")
+    return {
+        "WORKERS": "2",
+        "TLS_CERT_PATH": str(pair.cert_path),
+        "TLS_KEY_PATH": str(pair.key_path),
+        "TLS_EDGES": "grpc",
+        "TLS_RELOAD_SECONDS": "1",
+    }
 
 
 @contextmanager

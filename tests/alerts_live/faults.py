@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from alerts_live import cast as means
 from alerts_live.compressed import CAPACITY
+from providers.certificates import DAY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -137,6 +138,15 @@ def _limits_mistyped(cast: Cast) -> Iterator[None]:
         yield
     finally:
         cast.limits_file.write_text(before)
+
+
+@contextmanager
+def _renewed_too_short(cast: Cast) -> Iterator[None]:
+    cast.authority.sign("team", valid=3 * DAY)
+    try:
+        yield
+    finally:
+        cast.authority.sign("team")
 
 
 @asynccontextmanager
@@ -381,6 +391,7 @@ FAULTS: Final[dict[str, tuple[tuple[Fault, ...], ...]]] = {
                 lambda cast: means.stuck_at_start(cast.team),
                 ("WorkersMissing",),
             ),
+            Fault("a certificate for 3 days put in place", _renewed_too_short, ("CertificateExpiresSoon",)),
         ),
         (
             Fault(

@@ -137,6 +137,16 @@ def processes() -> Row:
                 limit=2,
                 width=8,
             ),
+            lines(
+                "Certificate",
+                "Time until the certificate for TLS expires; nothing without TLS. CertificateExpiresSoon fires below 14 days.",
+                "s",
+                query(
+                    """(listings_tls_certificate_expiry_timestamp_seconds{job="listings"} > 0) - time()""",
+                    "{{instance}}",
+                ),
+                width=8,
+            ),
         ),
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
+from cryptography import x509
 
 from listings.file_values import FileValue
 
@@ -26,6 +27,7 @@ class _Certificates:
 
     context: ssl.SSLContext
     configuration: grpc.ServerCertificateConfiguration
+    expires: float
 
 
 class Tls:
@@ -92,6 +94,10 @@ class Tls:
         context.sni_callback = self._use_newest
         return context
 
+    def expires(self) -> float:
+        """When the first certificate of the chain in use expires, in seconds since 1970."""
+        return self._certificates.current().expires
+
     def _use_newest(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         connection.context = self._certificates.current().context
 
@@ -102,6 +108,7 @@ class Tls:
         try:
             context.load_cert_chain(self._cert_path, self._key_path, password=_no_password)
             pair = (self._key_path.read_bytes(), self._cert_path.read_bytes())
+            chain = x509.load_pem_x509_certificates(pair[1])
         except (OSError, ValueError) as error:
             raise ValueError(
                 "LISTINGS_TLS_CERT_PATH and LISTINGS_TLS_KEY_PATH: no certificate with its own key: "
@@ -121,7 +128,11 @@ class Tls:
             # A resumed session would be believed by an authority that is no longer trusted.
             context.options |= ssl.OP_NO_TICKET
             context.num_tickets = 0
-        return _Certificates(context, grpc.ssl_server_certificate_configuration([pair], authority))
+        return _Certificates(
+            context,
+            grpc.ssl_server_certificate_configuration([pair], authority),
+            min(each.not_valid_after_utc for each in chain).timestamp(),
+        )
 
 
 def _no_password() -> str:

@@ -75,6 +75,7 @@ _WORST: Final = (
     "listings_dependency_up",
     "listings_cache_server_up",
     "listings_rate_limit_file_ok",
+    "listings_tls_certificate_expiry_timestamp_seconds",
     "listings_maintenance_last_success_timestamp_seconds",
 )
 RULES: Final[dict[str, Rule]] = {

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import httpx
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from providers.certificates import Authority, Pair
+from providers.certificates import DAY, Authority, Pair
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
@@ -144,6 +145,25 @@ async def test_a_replaced_certificate_serves_new_connections_while_old_ones_stay
                 while _der(after) != ssl.PEM_cert_to_DER_cert(await shown_by_grpc(service.app)):
                     await asyncio.sleep(0.02)
             await stub.GetPopularCategories(NO_CATEGORIES, timeout=20)
+
+
+async def test_the_page_of_metrics_says_when_the_first_of_the_chain_expires(start_service, authority):
+    name = "listings_tls_certificate_expiry_timestamp_seconds"
+    pair = authority.sign("server", valid=40 * DAY)  # its authority ends after 30 days
+    async with start_service(tls=tls(pair)) as service:
+        registry = service.app.metrics.registry
+
+        def expiry() -> float:
+            return registry.get_sample_value(name) or 0.0
+
+        assert expiry() == pair.certificate.not_valid_after_utc.timestamp()
+        pair.cert_path.write_bytes(pair.chain + authority.pem)
+        soonest = x509.load_pem_x509_certificate(authority.pem).not_valid_after_utc.timestamp()
+        async with asyncio.timeout(20):
+            while expiry() != soonest:  # nobody connects: the look is the scrape's own
+                await asyncio.sleep(0.02)
+    async with start_service() as plain:
+        assert plain.app.metrics.registry.get_sample_value(name) == 0
 
 
 async def test_a_replaced_authority_decides_about_new_connections(start_service, authority, tmp_path):

@@ -64,6 +64,7 @@ STILL = {
     "listings_cpu_limit_cores": "the same",
     "listings_near_timeouts_total": "needs 80 % of ten seconds: unit/listings/test_runtime.py",
     "listings_db_transactions_retried_total": "needs a deadlock: integration/db/test_connections.py",
+    "listings_tls_certificate_expiry_timestamp_seconds": "needs TLS: integration/edge/test_tls.py",
     "listings_workers": "needs several processes: prove/test_workers.py",
     "listings_worker_restarts_total": "the same",
     "python_gc_objects_uncollectable_total": "Python 3.4 and later collect everything",
