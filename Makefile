@@ -7,8 +7,8 @@ SHELL := /bin/sh
 # The interpreter that builds .venv: the first that is new enough. Override with `make setup PYTHON=...`.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; exit; }; done; echo none)
-# One more than CPUs, for the moments in which tests wait; each reads all tests first, so more would cost more.
-WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) > 7 ? 8 : $$(getconf _NPROCESSORS_ONLN) + 1 )))
+# Two more than processors, for the moments in which tests wait; each reads all tests first, so more would cost more.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) > 6 ? 8 : $$(getconf _NPROCESSORS_ONLN) + 2 )))
 # These need a Kubernetes API server or helm, which need Go and root: `make test-operator`.
 NEEDS_KUBERNETES := tests/integration/operator tests/integration/cluster tests/unit/charts
 UV_VERSION := 0.13.9
@@ -151,7 +151,8 @@ migrations-lint: $(READY) ## Look for migrations that would lock tables or break
 	@$(BIN)/squawk migrations/*.up.sql
 
 .PHONY: security
-security: $(READY) ## Look for unsafe calls, secrets in files and a careless Dockerfile
+security: $(READY) ## Look for unsafe calls, secrets in files and a careless Dockerfile, with a tool that is tested first
+	@$(BIN)/python -m pytest -q -n0 tests/security $(ARGS)
 	@$(BIN)/python tools/security.py
 
 .PHONY: audit

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+import structlog
 import uvloop
 from hypothesis import HealthCheck, settings
 from providers import postgres as provider
@@ -52,10 +53,24 @@ def pytest_runtest_makereport(
     return report
 
 
+# What is imported and collected stays to the end: thousands of tests, looked at again and again otherwise.
+gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Let the garbage collector forget what stays to the end: thousands of tests, looked at again and again otherwise."""
+    """Let the garbage collector work from here on, on what the tests make."""
     gc.collect()
     gc.freeze()
+    gc.enable()
+
+
+# structlog's own default draws the variables of every frame, which takes seconds for each failure that a test provokes.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 # Properties that name no number of examples of their own: a look at each on every run, a search when proving.

@@ -12,6 +12,7 @@ import uvloop
 from listings.cli.complaints import complain, configuration_or_exit
 from listings.domain.errors import Unavailable
 from listings.logs import configure_logs
+from listings.runtime import collect_seldom, start_uncollected
 
 if TYPE_CHECKING:
     from listings.settings import Settings
@@ -45,8 +46,8 @@ def serve() -> None:
 
 async def run(settings: Settings) -> bool:
     """Serve until a signal asks to stop; a second signal ends the process at once. False when calls may be cut off."""
+    start_uncollected()
     from listings.app import open_app  # noqa: PLC0415 - a second that the other commands need not wait
-    from listings.runtime import collect_seldom  # noqa: PLC0415 - as above
 
     stop = stop_on_signals()
     async with open_app(settings) as app:

@@ -14,6 +14,7 @@ from listings.cli.complaints import complain
 from listings.cli.serve import stop_on_signals
 from listings.domain.errors import Unavailable
 from listings.logs import configure_logs
+from listings.runtime import collect_seldom, start_uncollected
 
 if TYPE_CHECKING:
     from listings.settings import Settings
@@ -48,8 +49,8 @@ async def _run(sock: socket.socket) -> None:
 
 
 async def _serve(channel: Channel, settings: Settings) -> None:
+    start_uncollected()
     from listings.app import open_app  # noqa: PLC0415 - a second that the other commands need not wait
-    from listings.runtime import collect_seldom  # noqa: PLC0415 - as above
     from listings.workers.channel import answer  # noqa: PLC0415 - as above
 
     stop = stop_on_signals()

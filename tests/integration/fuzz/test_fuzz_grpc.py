@@ -23,7 +23,7 @@ from listings.app import open_app
 from listings.settings import Settings
 from listings.transport.policy import POLICIES
 
-CASES = 1000 if os.environ.get("LISTINGS_PROVE") else 60
+CASES = 1000 if os.environ.get("LISTINGS_PROVE") else 30
 FORBIDDEN = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNIMPLEMENTED}
 
 SEED = """
