@@ -30,6 +30,7 @@ async def test_examples_print_what_the_page_says(
 
     await load_demo(dsn)
     auth = {"rest_writes": True, "hs256_secret": demo_secret(tmp_path)}
+    kept: dict[str, str] = {}
     async with start_service(auth=auth) as service:
 
         def run(command: str) -> str:
@@ -42,7 +43,7 @@ async def test_examples_print_what_the_page_says(
             result = subprocess.run(
                 ["sh", "-c", command],
                 cwd=CHECKOUT,
-                env={**clean, "LISTINGS_DATA_FOLDER": str(tmp_path), "COLUMNS": "100"},
+                env={**clean, "LISTINGS_DATA_FOLDER": str(tmp_path), "COLUMNS": "100", **kept},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -52,13 +53,17 @@ async def test_examples_print_what_the_page_says(
 
         shown = 0
         for block in blocks(CHECKOUT / page):
-            before = ""
+            kept.clear()
             for example in block:
-                printed = await asyncio.to_thread(run, before + example.command)
+                name, assigns, _ = example.command.partition("=$(")
+                # Kept, as the reader's shell keeps it, rather than found anew for each command after it.
+                shows = f'{example.command}; printf %s "${name}"' if assigns else example.command
+                printed = await asyncio.to_thread(run, shows)
+                if assigns:
+                    assert printed, example.command
+                    kept[name], printed = printed, ""
                 assert _steady(printed) == _steady(example.output), example.command
                 shown += 1
-                if "=$(" in example.command:
-                    before += f"{example.command}\n"
         assert shown, "the page has examples"
 
 
