@@ -440,7 +440,7 @@ def test_every_history_of_the_api_has_an_order_that_explains_it(
             run_state_machine_as_test(
                 StockApi,
                 settings=settings(
-                    max_examples=30 if PROVE else 3,
+                    max_examples=30 if PROVE else 4,  # fewer happen to hold no crash of PostgreSQL
                     stateful_step_count=25 if PROVE else 8,
                     deadline=None,
                     derandomize=not PROVE,
