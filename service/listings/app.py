@@ -1,7 +1,7 @@
 """The composition root: the whole object graph, opened top-down and closed in reverse.
 
-`open_app(settings)` is what `listings serve`, `make run` and the tests all call; nothing is wired
-anywhere else, nothing happens at import.
+`open_app(settings)` is what `listings serve`, `make run` and the tests all call; nothing happens at import. What
+callers can want is put together in `wiring.py`, what the service does by itself in `rounds.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,43 +18,19 @@ from listings.cache.encoded import EncodedCache
 from listings.cache.invalidation import Invalidations
 from listings.cache.postgres_bus import PostgresBus
 from listings.cache.redis_bus import RedisBus
-from listings.db.categories import CategoryRows
 from listings.db.connections import Connections
-from listings.db.favorites import FavoriteRows
-from listings.db.images import ImageRows
-from listings.db.indexing import IndexingRows
-from listings.db.inventory import InventoryRows
-from listings.db.listing_variants import ListingVariantRows
-from listings.db.listings import ListingRows
 from listings.db.observation import ObservationRows
 from listings.db.probe import DatabaseProbe
-from listings.db.products import ProductRows
-from listings.db.reindex import ReindexRows
-from listings.db.stock import StockRows
-from listings.db.storefronts import StorefrontRows
-from listings.db.variants import VariantRows
 from listings.health import Health, RecentErrors
 from listings.limiting import open_limiter
 from listings.metrics import Metrics
 from listings.migrate.files import load as load_migrations
+from listings.rounds import looks, maintenance
 from listings.runtime import watched
 from listings.search.postgres import PostgresSearch
 from listings.tracing import open_tracer
 from listings.transport.grpc.admin import AdminGrpcServer
-from listings.transport.grpc.bulk import ProductBulkHandlers
-from listings.transport.grpc.categories import CategoryHandlers
-from listings.transport.grpc.favorites import FavoriteHandlers
-from listings.transport.grpc.images import ImageHandlers
-from listings.transport.grpc.inventory import InventoryHandlers
-from listings.transport.grpc.listing_variants import ListingVariantHandlers
-from listings.transport.grpc.listings import ListingHandlers
-from listings.transport.grpc.products import ProductHandlers
-from listings.transport.grpc.reindex import ReindexHandlers
-from listings.transport.grpc.search import SearchHandlers
 from listings.transport.grpc.server import GrpcServer
-from listings.transport.grpc.stock import StockHandlers
-from listings.transport.grpc.storefronts import StorefrontHandlers
-from listings.transport.grpc.variants import VariantHandlers
 from listings.transport.guard import Guard
 from listings.transport.identity import TokenVerifier
 from listings.transport.load import Load
@@ -64,55 +39,20 @@ from listings.transport.rest.application import admin_application, rest_applicat
 from listings.transport.rest.route import Edge
 from listings.transport.rest.server import HttpServer
 from listings.transport.rest.service import RestService
-from listings.transport.table import method_table
 from listings.transport.tls import Tls
-from listings.usecases.categories import Categories
-from listings.usecases.expiry import ExpirySweeper, QueuePurge, every
-from listings.usecases.favorites import Favorites
-from listings.usecases.images import Images
-from listings.usecases.inventory import Inventory, LedgerWatch
-from listings.usecases.listing_variants import ListingVariants
-from listings.usecases.listings import Listings
-from listings.usecases.observation import CatalogWatch, LowStock, QueueWatch
-from listings.usecases.ownership import Ownership
-from listings.usecases.product_bulk import ProductBulk
-from listings.usecases.products import Products
-from listings.usecases.reindex import Reindexing
-from listings.usecases.search import Search
-from listings.usecases.stock import Stock, StockEngine
-from listings.usecases.storefronts import Storefronts
-from listings.usecases.variants import Variants
+from listings.usecases.expiry import every
+from listings.usecases.observation import LowStock
+from listings.wiring import wire_methods, wire_use_cases
 from listings.workers.supervisor import Workers, shared_out
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator
 
-    from listings.settings import MaintenanceSettings, Settings
+    from listings.rounds import Round
+    from listings.settings import Settings
+    from listings.wiring import UseCases
 
 log = structlog.get_logger(__name__)
-
-# The pause between rounds, one round, and its name.
-Round = tuple[float, "Callable[[], Awaitable[int]]", str]
-
-
-@dataclass(frozen=True, slots=True)
-class UseCases:
-    """Everything callers can want, shared by both edges."""
-
-    categories: Categories
-    favorites: Favorites
-    images: Images
-    listing_variants: ListingVariants
-    inventory: Inventory
-    listings: Listings
-    ownership: Ownership
-    products: Products
-    product_bulk: ProductBulk
-    variants: Variants
-    search: Search
-    reindexing: Reindexing
-    storefronts: Storefronts
-    stock: Stock
 
 
 @dataclass(slots=True)
@@ -198,38 +138,14 @@ async def open_app(settings: Settings, *, as_worker: bool = False) -> AsyncItera
         await index.open()
         metrics.search.degraded(is_degraded=index.notice != "ok")
 
-        listing_rows = ListingRows(connections)
-        product_rows = ProductRows(connections)
-        stock_rows = StockRows(connections, refuse_unseen=settings.stock.rollback_unseen == "refuse")
-        observed = ObservationRows(connections)
-        low_stock = LowStock(observed, metrics.inventory)
-        engine = StockEngine(stock_rows, invalidations, metrics.stock, low_stock.sold)
-        storefront_rows = StorefrontRows(connections)
-        use_cases = UseCases(
-            categories=Categories(CategoryRows(connections), cache, metrics.cache),
-            favorites=Favorites(FavoriteRows(connections), invalidations),
-            images=Images(connections, ImageRows(connections), listing_rows, invalidations),
-            listing_variants=ListingVariants(
-                connections, ListingVariantRows(connections), listing_rows, invalidations
-            ),
-            inventory=Inventory(InventoryRows(connections), engine, metrics.stock),
-            reindexing=Reindexing(ReindexRows(connections), metrics.queue),
-            storefronts=Storefronts(storefront_rows),
-            ownership=Ownership(storefront_rows),
-            listings=Listings(connections, listing_rows, cache, invalidations, metrics.catalog),
-            products=Products(connections, product_rows, invalidations, metrics.catalog),
-            product_bulk=ProductBulk(connections, product_rows, invalidations, metrics.catalog),
-            variants=Variants(connections, VariantRows(connections), invalidations),
-            search=Search(index, cache, metrics.catalog, metrics.search),
-            stock=Stock(stock_rows, engine, invalidations, metrics.stock),
-        )
-
+        low_stock = LowStock(ObservationRows(connections), metrics.inventory)
+        use_cases = wire_use_cases(settings, connections, cache, invalidations, index, metrics, low_stock)
         rounds: list[Round] = [
             (settings.maintenance.queue_look_interval_seconds, low_stock.look, "low stock look")
         ]
         if not as_worker:  # once is enough: the supervisor does these
-            rounds += _looks(settings.maintenance, observed, metrics)
-            rounds += _maintenance(settings.maintenance, connections, listing_rows, invalidations, metrics)
+            rounds += looks(settings.maintenance, connections, metrics)
+            rounds += maintenance(settings.maintenance, connections, invalidations, metrics)
         first_round = asyncio.Lock()
         for seconds, work, name in rounds:
             repeated = every(
@@ -247,23 +163,7 @@ async def open_app(settings: Settings, *, as_worker: bool = False) -> AsyncItera
         limiter = await stack.enter_async_context(open_limiter(settings, metrics.rate_limit))
         guard = Guard(verifier if auth.enabled else None, limiter)
         rest_guard = Guard(verifier, limiter, private_only=not auth.enabled)
-        methods = method_table(
-            [
-                CategoryHandlers(use_cases.categories).methods(),
-                FavoriteHandlers(use_cases.favorites).methods(),
-                ImageHandlers(use_cases.images, cache).methods(),
-                ListingVariantHandlers(use_cases.listing_variants, cache).methods(),
-                InventoryHandlers(use_cases.inventory, use_cases.ownership).methods(),
-                ReindexHandlers(use_cases.reindexing).methods(),
-                StorefrontHandlers(use_cases.storefronts, cache).methods(),
-                ListingHandlers(use_cases.listings, cache, use_cases.ownership).methods(),
-                ProductHandlers(use_cases.products, cache, use_cases.ownership).methods(),
-                ProductBulkHandlers(use_cases.product_bulk, use_cases.ownership).methods(),
-                VariantHandlers(use_cases.variants, cache, use_cases.ownership).methods(),
-                SearchHandlers(use_cases.search, cache).methods(),
-                StockHandlers(use_cases.stock).methods(),
-            ]
-        )
+        methods = wire_methods(use_cases, cache)
         errors = RecentErrors(metrics.errors)
         tls = Tls.of(settings.tls)
         if tls is not None:
@@ -380,31 +280,3 @@ async def _admin_http(
 async def _drain(grpc: GrpcServer | Workers, http: HttpServer | None) -> None:
     """Finish what is in flight on both edges at once: their time limits must not add up."""
     await asyncio.gather(grpc.drain(), *([] if http is None else [http.drain()]))
-
-
-def _maintenance(
-    settings: MaintenanceSettings,
-    connections: Connections,
-    listing_rows: ListingRows,
-    invalidations: Invalidations,
-    metrics: Metrics,
-) -> Iterator[Round]:
-    """What the service does by itself, in every process but workers."""
-    sweeper = ExpirySweeper(listing_rows, invalidations, metrics.catalog)
-    yield settings.expiry_interval_seconds, sweeper.sweep, "expiry sweep"
-    purge = QueuePurge(
-        IndexingRows(connections),
-        metrics.catalog,
-        retention=timedelta(seconds=settings.queue_retention_seconds),
-        consumed=False,  # search reads PostgreSQL: nothing takes rows from the queue
-    )
-    yield settings.queue_purge_interval_seconds, purge.purge, "indexing queue purge"
-    watch = LedgerWatch(InventoryRows(connections), metrics.stock)
-    yield settings.ledger_check_interval_seconds, watch.check, "ledger check"
-
-
-def _looks(settings: MaintenanceSettings, rows: ObservationRows, metrics: Metrics) -> Iterator[Round]:
-    """What the service looks at for its metrics, in every process but workers."""
-    queue = QueueWatch(rows, metrics.queue, metrics.schema)
-    yield settings.queue_look_interval_seconds, queue.look, "queue look"
-    yield settings.catalog_count_interval_seconds, CatalogWatch(rows, metrics.inventory).look, "catalog count"
