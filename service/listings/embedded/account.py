@@ -53,7 +53,7 @@ def unprivileged(data: Path) -> Account | None:
         return None
     if data.exists() and data.stat().st_uid != 0:
         owner = data.stat()
-        return Account(f"uid {owner.st_uid}", owner.st_uid, owner.st_gid)
+        return Account(_name_of(owner.st_uid), owner.st_uid, owner.st_gid)
     for name in _UNPRIVILEGED:
         try:
             entry = pwd.getpwnam(name)
@@ -65,6 +65,13 @@ def unprivileged(data: Path) -> Account | None:
         "create one of them, or start as an ordinary user"
     )
     raise EmbeddedServerError(message)
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # its package may be gone
+        return f"uid {uid}"
 
 
 def closed_to(account: Account, path: Path) -> Path | None:

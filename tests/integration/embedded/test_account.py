@@ -71,6 +71,8 @@ async def test_data_in_a_closed_folder_moves_to_an_open_one_and_is_found_again(
             await connection.close()
     assert f"may not enter {closed}" in caplog.text
     assert str(server.folder) in caplog.text
+    users = {record.getMessage().partition(" here")[0] for record in caplog.records}
+    assert len(users) == 1, "the same user has the same name at each start"
 
 
 @as_root
