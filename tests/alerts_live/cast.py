@@ -126,7 +126,7 @@ async def everybody(stage: Stage) -> AsyncIterator[Cast]:
             slow,
             small,
             team,
-            await opened.enter_async_context(shop.visited(Flow(shoppers(one_in=92), 60))),
+            await opened.enter_async_context(shop.visited(Flow(shoppers(one_in=104), 60))),
             await opened.enter_async_context(shop.visited(Flow(readers(400), 0))),
             probe_way,
             slow_way,

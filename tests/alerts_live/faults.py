@@ -208,7 +208,7 @@ FAULTS: Final[dict[str, tuple[tuple[Fault, ...], ...]]] = {
     "shop": (
         (
             Fault(
-                "favorites cannot be read, as with a damaged page: 1.36 % of calls fail",
+                "favorites cannot be read, as with a damaged page: 1.2 % of calls fail",
                 _database("shop", *_unreadable("listing_favorites")),
                 (
                     "AvailabilityAtRisk",

@@ -40,7 +40,7 @@ def shoppers(*, one_in: int = 80) -> Iterator[Request]:
         listing = chance.randint(1, 200)
         if number % one_in == 0:
             yield call("GetUserFavorites", pb.GetUserFavoritesRequest(user_id=1 + number % 60))
-        elif number % 10 == 1:
+        elif number % 10 in (1, 8):
             yield f"/api/v1/listings/{listing}", b""
         elif number % 40 == 2:
             yield call("SearchListings", pb.SearchListingsRequest(query="phone", limit=10))
