@@ -53,6 +53,10 @@ def pytest_runtest_makereport(
     return report
 
 
+# Read when gRPC starts. A process that has a gRPC server or client and forks to start a program as another user, as root
+# starts PostgreSQL here, has children that crash now and then in gRPC's own handlers, before they become that program.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+
 # What is imported and collected stays to the end: thousands of tests, looked at again and again otherwise.
 gc.disable()
 
