@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,20 @@ class Service:
     @property
     def connections(self) -> Connections:
         return self.app.connections
+
+    async def first_rounds(self) -> None:
+        """Wait until all that the service does by itself was done once; it begins a second after the start."""
+        async with asyncio.timeout(20):
+            while not all(self._rounds_done()):
+                await asyncio.sleep(0.01)
+
+    def _rounds_done(self) -> list[float]:
+        return [
+            sample.value
+            for family in self.app.metrics.registry.collect()
+            for sample in family.samples
+            if sample.name == "listings_maintenance_runs_total" and sample.labels["result"] == "done"
+        ]
 
 
 def settings_for(dsn: str, **groups: dict[str, Any]) -> Settings:

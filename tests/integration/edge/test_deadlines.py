@@ -155,25 +155,13 @@ async def held_service(start_service):
                     await asyncio.sleep(0.005)
 
         try:
-            async with asyncio.timeout(20):
-                while not all(_rounds(service)):
-                    await asyncio.sleep(0.01)
+            await service.first_rounds()
             async with holder.transaction():
                 await holder.execute("LOCK TABLE listings, categories IN ACCESS EXCLUSIVE MODE")
                 yield service, listing_id, waiting
         finally:
             await holder.close()
             await watcher.close()
-
-
-def _rounds(service) -> list[float]:
-    """How often each work of the service's upkeep was done."""
-    return [
-        sample.value
-        for family in service.app.metrics.registry.collect()
-        for sample in family.samples
-        if sample.name == "listings_maintenance_runs_total" and sample.labels["result"] == "done"
-    ]
 
 
 @pytest.mark.parametrize("name", _BLOCKED)

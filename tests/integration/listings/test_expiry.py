@@ -24,11 +24,7 @@ _DUE = _NOW - timedelta(seconds=1)
 @pytest.fixture
 async def service(service):
     """Give a service whose own first rounds are over, or they would take what a test's sweepers should find."""
-    registry = service.app.metrics.registry
-    for work in ("expiry sweep", "indexing queue purge"):
-        labels = {"work": work, "result": "done"}
-        while not registry.get_sample_value("listings_maintenance_runs_total", labels):
-            await asyncio.sleep(0)
+    await service.first_rounds()
     return service
 
 

@@ -11,8 +11,9 @@ WRITTEN = {"products", "variants", "inventory", "indexing"}
 
 
 @pytest.fixture
-def statements(service):
+async def statements(service):
     """Count the statements that a call runs."""
+    await service.first_rounds()
 
     def total() -> float:
         families = service.app.metrics.registry.collect()
