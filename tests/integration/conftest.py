@@ -37,7 +37,7 @@ class Service:
         return self.app.connections
 
     async def first_rounds(self) -> None:
-        """Wait until all that the service does by itself was done once; it begins a second after the start."""
+        """Wait until all that the service does by itself was done once."""
         async with asyncio.timeout(20):
             while not all(self._rounds_done()):
                 await asyncio.sleep(0.01)

@@ -31,7 +31,6 @@ log = structlog.get_logger(__name__)
 # Rows per transaction: locks are held for some ten milliseconds, and a sweep after a long absence does
 # not become one large transaction.
 BATCH: Final = 500
-_FIRST_ROUND_SECONDS: Final = 1.0
 
 
 def utc_now() -> datetime:
@@ -118,11 +117,10 @@ async def every(
 ) -> None:
     """Repeat `work` until cancelled; what goes wrong once is logged, counted and tried again next time.
 
-    The first rounds of all that share `start` begin after a second and take turns: together they would take every
-    database session just when a new process gets its first calls.
+    The first rounds of all that share `start` take turns: together they would take every database session
+    just when a new process gets its first calls.
     """
     metrics.planned(name, seconds)
-    await asyncio.sleep(_FIRST_ROUND_SECONDS)
     turn: AbstractAsyncContextManager[None] = start
     while True:
         await _round(work, turn, name=name, metrics=metrics, errors=errors)
