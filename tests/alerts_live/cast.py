@@ -33,6 +33,7 @@ from alerts_live.traffic import SERVICE, Flow, admirers, readers, shoppers
 from bench.machine import workers_of
 from providers.certificates import Authority
 
+from listings.background import background
 from listings.v1 import listings_pb2 as pb
 
 if TYPE_CHECKING:
@@ -230,13 +231,8 @@ async def dying(service: Service) -> AsyncIterator[None]:
                     worker.kill()
             await asyncio.sleep(0.5)
 
-    going_on = asyncio.create_task(kill())
-    try:
+    async with background(kill()):
         yield
-    finally:
-        going_on.cancel()
-        with suppress(asyncio.CancelledError):
-            await going_on
 
 
 @asynccontextmanager
@@ -264,13 +260,8 @@ async def stuttering(pid: int) -> AsyncIterator[None]:
                 await asyncio.sleep(0.6)
             await asyncio.sleep(0.6)
 
-    going_on = asyncio.create_task(stutter())
-    try:
+    async with background(stutter()):
         yield
-    finally:
-        going_on.cancel()
-        with suppress(asyncio.CancelledError):
-            await going_on
 
 
 @contextmanager

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
+
+from listings.background import background
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,13 +60,8 @@ class Host:
                 before, now = time.monotonic(), before
                 self._write(before - now)
 
-        passing = asyncio.create_task(pass_time())
-        try:
+        async with background(pass_time()):
             yield
-        finally:
-            passing.cancel()
-            with suppress(asyncio.CancelledError):
-                await passing
 
     def _write(self, seconds: float) -> None:
         """Let so much time pass there."""
