@@ -19,14 +19,19 @@ SHOP = "decrement_stock"
 
 LOCK = "SELECT FROM listings WHERE id = $1 FOR UPDATE"
 
+# Other tests hold their own sessions up in other databases of the same server.
+HELD_UP_BY = (
+    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND $1 = ANY (pg_blocking_pids(pid))"
+)
+
 
 async def take(service, items, order_id=None):
     return await service.stub.DecrementStock(pb.DecrementStockRequest(items=items, order_id=order_id))
 
 
-async def waits_for_a_lock(shop):
-    """Return when somebody waits."""
-    while not await shop.query("SELECT FROM pg_locks WHERE NOT granted"):
+async def holds_somebody_up(outsider, shop):
+    """Return when somebody waits for a lock of the outsider's."""
+    while not await shop.query(HELD_UP_BY, outsider.get_server_pid()):
         await asyncio.sleep(0)
 
 
@@ -46,7 +51,7 @@ async def test_a_deadlock_with_somebody_who_locks_in_another_order_never_reaches
     await outside.start()
     await outsider.execute(LOCK, shop["second"])
     order = asyncio.ensure_future(take(service, shop.lines(plenty=1, second=1), "order"))
-    await waits_for_a_lock(shop)
+    await holds_somebody_up(outsider, shop)
     await outsider.execute(LOCK, shop["plenty"])
     await outside.commit()
     assert (await order).success
@@ -68,7 +73,7 @@ async def test_views_that_lose_a_deadlock_are_counted_all_the_same(dsn, shop, ou
             await outside.start()
             await outsider.execute(LOCK, shop["second"])
             views = asyncio.gather(*(running.stock.view(shop[name]) for name in ("plenty", "second")))
-            await waits_for_a_lock(shop)
+            await holds_somebody_up(outsider, shop)
             await outsider.execute(LOCK, shop["plenty"])
             await outside.commit()
             await views
