@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import secrets
 import socket
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -53,7 +55,7 @@ async def execute(dsn: str, *statements: str) -> None:
 @asynccontextmanager
 async def role(dsn: str, options: str = "LOGIN PASSWORD 'a-long-password'") -> AsyncIterator[str]:
     """An ordinary role of the server, gone afterwards; roles outlive databases."""
-    name = f"doctor_{free_port()}"
+    name = f"doctor_{secrets.token_hex(4)}"
     await execute(dsn, f"CREATE ROLE {name} {options}")
     try:
         yield name
@@ -208,7 +210,7 @@ async def test_pool_is_larger_than_the_server_allows(dsn: str):
 
 
 async def test_encoding_cannot_hold_every_text(postgres: PostgresServer):
-    name = f"latin_{free_port()}"
+    name = f"latin_{secrets.token_hex(4)}"
     await execute(postgres.address, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
     try:
         assert "DATABASE_ENCODING" in await codes(postgres.dsn(name))
@@ -224,7 +226,9 @@ async def test_clocks_differ(shared_dsn: str, seconds: int):
     await check_database(report, settings, clock=lambda: datetime.now(UTC) + timedelta(seconds=seconds))
 
     skew = next(finding for finding in report.findings if finding.code == "CLOCK_SKEW")
-    assert "60." in skew.what or "59." in skew.what
+    told = re.search(r"([\d.]+) s", skew.what)
+    assert told
+    assert 50 < float(told[1]) < 70, "a minute, and what a busy machine takes to ask"
 
 
 async def test_clocks_agree(shared_dsn: str):
