@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import asyncpg
 import grpc
@@ -40,14 +41,25 @@ async def _listing(service) -> int:
 
 @asynccontextmanager
 async def _held(dsn: str, listing_id: int):
-    """Lock a listing as a long transaction of somebody else would."""
-    other = await asyncpg.connect(dsn)
+    """Lock a listing as a long transaction of somebody else would; yields how to wait until so many wait for it."""
+    other, watcher = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
     try:
         async with other.transaction():
             await other.execute("SELECT FROM listings WHERE id = $1 FOR UPDATE", listing_id)
-            yield
+            yield partial(_waiting, watcher)
     finally:
         await other.close()
+        await watcher.close()
+
+
+async def _waiting(watcher: asyncpg.Connection, count: int) -> None:
+    """Return when so many statements of the database wait for a lock."""
+    async with asyncio.timeout(20):
+        while count != await watcher.fetchval(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ):
+            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize(
@@ -75,11 +87,13 @@ async def test_a_call_ends_at_the_limit_of_its_method(patience, start_service, t
 
 async def test_a_shorter_deadline_of_the_caller_wins(service):
     listing_id = await _listing(service)
-    async with _held(service.dsn, listing_id):
+    await service.first_rounds()
+    async with _held(service.dsn, listing_id) as waiting:
         with pytest.raises(grpc.aio.AioRpcError) as late:
             await service.stub.UpdateListing(
                 pb.UpdateListingRequest(id=listing_id, user_id=7, title="Changed title"), timeout=0.2
             )
+        await waiting(0)  # the caller may know first
 
     assert late.value.code() is LATE
     shown = await service.stub.GetListing(pb.GetListingRequest(id=listing_id))
@@ -144,21 +158,11 @@ async def held_service(start_service):
     async with start_service(cache={"enabled": False}, maintenance=hours) as service:
         listing_id = await _listing(service)
         holder, watcher = await asyncpg.connect(service.dsn), await asyncpg.connect(service.dsn)
-
-        async def waiting(count: int) -> None:
-            """Return when so many statements wait for a lock."""
-            async with asyncio.timeout(20):
-                while count != await watcher.fetchval(
-                    "SELECT count(*) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-                ):
-                    await asyncio.sleep(0.005)
-
         try:
             await service.first_rounds()
             async with holder.transaction():
                 await holder.execute("LOCK TABLE listings, categories IN ACCESS EXCLUSIVE MODE")
-                yield service, listing_id, waiting
+                yield service, listing_id, partial(_waiting, watcher)
         finally:
             await holder.close()
             await watcher.close()
@@ -180,13 +184,22 @@ async def test_no_statement_outlives_its_callers(held_service, name):
 async def test_no_statement_outlives_the_deadline_of_its_caller(held_service):
     """Our limit and grpcio's cancellation come at the same moment."""
     service, listing_id, waiting = held_service
-    late = [
-        service.stub.UpdateListing(_BLOCKED["UpdateListing"](listing_id), timeout=1).code() for _ in range(4)
-    ]
-    ended = asyncio.gather(*late)
-    await waiting(4)
-    assert set(await ended) == {LATE}
-    await waiting(0)
+    for seconds in (1, 5, 15):  # on a busy machine a second may be over before the statements begin
+        late = [
+            service.stub.UpdateListing(_BLOCKED["UpdateListing"](listing_id), timeout=seconds)
+            for _ in range(4)
+        ]
+        ended = asyncio.gather(*(call.code() for call in late))
+        begun = asyncio.ensure_future(waiting(4))
+        await asyncio.wait([ended, begun], return_when=asyncio.FIRST_COMPLETED)
+        assert set(await ended) == {LATE}
+        if begun.done():
+            await begun
+            await waiting(0)
+            return
+        begun.cancel()
+        await asyncio.wait([begun])
+    pytest.fail("no four statements began within the deadline of their calls")
 
 
 async def test_no_statement_outlives_its_http_client(held_service):
