@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import asyncpg
 import httpx
 import pytest
 from providers.sharing import shares_service
@@ -83,10 +84,10 @@ async def test_a_connection_that_says_nothing_is_closed(start_service, monkeypat
 
 
 async def test_a_kept_connection_may_rest_longer_than_a_head_may_take(start_service, monkeypatch):
-    monkeypatch.setattr(server_module, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(server_module, "HEAD_SECONDS", 0.5)
     async with start_service() as service, client_of(service) as http:
         first = await http.get("/health/live")
-        await asyncio.sleep(0.3)  # the time itself is what is tested
+        await asyncio.sleep(0.7)  # the time itself is what is tested
         second = await http.get("/health/live")
         streams = [answer.extensions["network_stream"] for answer in (first, second)]
         assert streams[0] is streams[1]
@@ -114,21 +115,26 @@ async def test_a_taken_port_is_an_error_that_names_the_setting(dsn, settings_of)
                 pass
 
 
-async def test_stopping_finishes_requests_in_flight(dsn, settings_of, new_listing, execute):
+async def test_stopping_finishes_requests_in_flight(dsn, settings_of, new_listing):
     listing_id = await new_listing()
     app_of = open_app(settings_of(dsn, server={"drain_seconds": 20}))
     app = await app_of.__aenter__()
+    locked, stopping = asyncio.Event(), app.stopping
+
+    async def hold_up() -> None:
+        """Lock the listing until the service stops, so that a request for it is in flight then."""
+        other = await asyncpg.connect(dsn)
+        async with other.transaction():
+            await other.execute("SELECT FROM listings WHERE id = $1 FOR UPDATE", listing_id)
+            locked.set()
+            await stopping.wait()
+        await other.close()
+
     async with httpx.AsyncClient(
         verify=False, base_url=f"http://127.0.0.1:{app.http_port}", timeout=20
     ) as http:
-        # A writer of ours is held up by a lock, so that the request is in flight while the service stops.
-        blocker = asyncio.create_task(
-            execute(
-                "SELECT pg_sleep(1.5) FROM (SELECT id FROM listings WHERE id = $1 FOR UPDATE) AS l",
-                listing_id,
-            )
-        )
-        await _until_locked(execute, listing_id)
+        holding = asyncio.create_task(hold_up())
+        await locked.wait()
         write = asyncio.create_task(
             http.put(f"/api/v1/listings/{listing_id}", json={"user_id": 7, "price": 5})
         )
@@ -139,9 +145,4 @@ async def test_stopping_finishes_requests_in_flight(dsn, settings_of, new_listin
         assert (answer.status_code, answer.json()["price"]) == (200, 5)
         with pytest.raises(httpx.ConnectError):
             await http.get("/health")
-        await blocker
-
-
-async def _until_locked(execute, listing_id: int) -> None:
-    while await execute("SELECT id FROM listings WHERE id = $1 FOR UPDATE SKIP LOCKED", listing_id):
-        await asyncio.sleep(0.01)
+        await holding
