@@ -10,6 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 from typer.testing import CliRunner
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from click.testing import Result
+
+
+AT_WORK = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()"
 
 
 def words(shop: Any, *arguments: object) -> list[str]:
@@ -122,18 +126,34 @@ async def test_mended_lines_land_with_the_same_command(shop, record, tmp_path):
 
 
 async def test_an_import_killed_halfway_goes_on_without_duplicates(shop, record, tmp_path):
-    total = 12_000
+    total = 5_000
     file = ndjson(
-        tmp_path / "chairs.ndjson", [record(name=f"Chair {n}", stock_quantity=1) for n in range(total)]
+        tmp_path / "chairs.ndjson",
+        [record(name=f"Chair {n}", sku=f"C-{n}", stock_quantity=1) for n in range(total)],
     )
-    process = start(shop, "import", file)
+    other = await asyncpg.connect(shop.service.dsn)
     try:
-        while not (stored := await shop.counted("listings")):
-            assert process.poll() is None, "the import ended before it could be killed"
-            await asyncio.sleep(0.01)
+        # Somebody else is just taking the SKU of a record in the middle: there the import waits, and is killed.
+        taking = other.transaction()
+        await taking.start()
+        await other.execute(
+            "INSERT INTO listings (user_id, storefront_id, title, slug, price, category_id, status, source_type, sku)"
+            f" VALUES (70, {shop.storefront}, 'Chair', 'chair', 1, {shop.category}, 'active', 'b2c', 'C-{total // 2}')"
+        )
+        process = start(shop, "import", file)
+        try:
+            while not await shop.rows(f"{AT_WORK} AND wait_event_type = 'Lock'"):
+                assert process.poll() is None, "the import ended before it could be killed"
+                await asyncio.sleep(0.01)
+        finally:
+            process.kill()
+            await asyncio.to_thread(process.communicate)
+            await taking.rollback()
+        async with asyncio.timeout(60):
+            while await shop.rows(AT_WORK):  # PostgreSQL finishes the statement before it misses who sent it
+                await asyncio.sleep(0.01)
     finally:
-        process.kill()
-        await asyncio.to_thread(process.communicate)
+        await other.close()
     stored = await shop.counted("listings")
     assert 0 < stored < total
     done = await run(shop, "import", file)
