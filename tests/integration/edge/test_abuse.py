@@ -137,6 +137,9 @@ async def test_connections_of_one_age_do_not_all_leave_at_once(start_service, di
             writer.close()  # or a drain would wait for it
             return time.monotonic() - began
 
-        left = await asyncio.gather(*(age_when_told_to_leave() for _ in range(20)))
-    assert min(left) > 0.85
-    assert max(left) - min(left) > 0.05
+        for _ in range(5):  # a machine that stands still hears of all at once when it goes on
+            left = await asyncio.gather(*(age_when_told_to_leave() for _ in range(20)))
+            assert min(left) > 0.85
+            if max(left) - min(left) > 0.05:
+                return
+    pytest.fail("twenty connections left at one moment, five times")
