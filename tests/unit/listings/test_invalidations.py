@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from listings.cache.encoded import EncodedCache
@@ -17,15 +16,15 @@ if TYPE_CHECKING:
 
 
 class Kept:
-    """A bus that keeps what it is given, and when."""
+    """A bus that keeps what it is given."""
 
     server = "redis"
 
     def __init__(self) -> None:
-        self.texts: list[tuple[float, str]] = []
+        self.texts: list[str] = []
 
     async def publish(self, text: str) -> None:
-        self.texts.append((time.monotonic(), text))
+        self.texts.append(text)
 
     async def listen(self, on_connected: Callable[[], None], on_text: Callable[[str], None]) -> None: ...
 
@@ -34,15 +33,16 @@ async def test_the_changes_of_a_busy_moment_travel_together_and_none_is_forgotte
     bus, metrics = Kept(), Metrics()
     invalidations = Invalidations(EncodedCache(metrics.cache), bus, metrics.bus)
 
+    began = time.monotonic()
     for listing in range(50):
         invalidations.changed(("listing", listing))
         await asyncio.sleep(0)
     await invalidations.flush()
 
-    told = [listing for _, text in bus.texts for _, listing in json.loads(text)[1]]
+    told = [listing for text in bus.texts for _, listing in json.loads(text)[1]]
     assert sorted(told) == list(range(50))
-    moments = [moment for moment, _ in bus.texts]
-    assert all(later - sooner >= 0.009 for sooner, later in pairwise(moments))
+    # The first at once, and one for each ten milliseconds; a single pause is shorter where the text before it was late.
+    assert len(bus.texts) <= 2 + (time.monotonic() - began) / 0.01
 
 
 async def test_the_first_change_after_a_quiet_moment_is_told_at_once():
