@@ -193,11 +193,11 @@ class TestTransactions:
 
 class TestLoad:
     async def test_an_order_takes_less_than_50_ms(self, service, shop):
-        assert await shop.fastest(lambda n: take(service, shop.lines(plenty=1), f"one-{n}")) < 0.05
+        assert await shop.is_within(0.05, lambda n: take(service, shop.lines(plenty=1), f"one-{n}"))
 
     async def test_an_order_of_fifty_lines_takes_less_than_500_ms(self, service, shop):
         fifty = shop.lines(**{f"load_{number}": 2 for number in range(1, 51)})
-        assert await shop.fastest(lambda n: take(service, fifty, f"fifty-{n}")) < 0.5
+        assert await shop.is_within(0.5, lambda n: take(service, fifty, f"fifty-{n}"))
         answer = await take(service, fifty, "fifty")
         assert answer.success
         assert len(answer.results) == 50
