@@ -77,10 +77,11 @@ structlog.configure(
 )
 
 
-# Properties that name no number of examples of their own: a look at each on every run, a search when proving.
+# Properties that name no number of examples of their own: a look at each on every run, the same at each, so that
+# what fails is what was changed; a search when proving.
 # How long an example takes is the machine's business, and this one may have other work.
 _ANY_MACHINE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("quick", max_examples=30, **_ANY_MACHINE)
+settings.register_profile("quick", max_examples=30, derandomize=True, **_ANY_MACHINE)
 settings.register_profile("prove", max_examples=1000, **_ANY_MACHINE)
 settings.load_profile("prove" if os.environ.get("LISTINGS_PROVE") == "1" else "quick")
 
