@@ -9,6 +9,7 @@ import asyncio
 import gc
 import time
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,8 @@ LOOK_SECONDS: Final = 0.1
 # with its last reference. Rarer looks cost less per call, and cycles of 20,000 objects are a few megabytes.
 _NEW_OBJECTS: Final = 20_000
 _UNLIMITED_V1: Final = 1 << 60  # version 1 writes "no limit" as a number near 2**63
+_MOUNT: Final = Path("/sys/fs/cgroup")
+_OWN: Final = Path("/proc/self/cgroup")
 
 
 def start_uncollected() -> None:
@@ -45,9 +48,10 @@ def collect_seldom() -> None:
 
 
 @asynccontextmanager
-async def watched(metrics: RuntimeMetrics) -> AsyncIterator[None]:
-    """Keep the numbers true for as long as the block lasts."""
-    metrics.memory_limit_bytes, metrics.cpu_limit_cores = memory_limit(), cpu_limit()
+async def watched(metrics: RuntimeMetrics, mount: Path = _MOUNT, own: Path = _OWN) -> AsyncIterator[None]:
+    """Keep the numbers true for as long as the block lasts; `mount` and `own` are where control groups are told of."""
+    metrics.memory_limit = partial(memory_limit, mount, own)
+    metrics.cpu_limit = partial(cpu_limit, mount, own)
     began = 0.0
 
     def collected(phase: str, info: dict[str, Any]) -> None:
@@ -76,14 +80,14 @@ async def _look(metrics: RuntimeMetrics) -> None:
         metrics.tasks = len(asyncio.all_tasks())
 
 
-def memory_limit(mount: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float:
+def memory_limit(mount: Path, own: Path) -> float:
     """Bytes that the tightest control group around this process allows; 0 without a limit."""
     found = [_number(folder / "memory.max") for folder in _groups(mount, own, "")]
     found += [_number(folder / "memory.limit_in_bytes") for folder in _groups(mount, own, "memory")]
     return min((limit for limit in found if limit is not None and limit < _UNLIMITED_V1), default=0.0)
 
 
-def cpu_limit(mount: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float:
+def cpu_limit(mount: Path, own: Path) -> float:
     """Cores that the tightest control group around this process allows; 0 without a limit."""
     found = []
     for folder in _groups(mount, own, ""):

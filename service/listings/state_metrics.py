@@ -447,8 +447,9 @@ class RuntimeMetrics(Collector):
         self.lag = Distribution(LAG_BUCKETS)
         self.pauses = [Distribution(PAUSE_BUCKETS) for _ in range(self.GENERATIONS)]
         self.tasks = 0
-        self.memory_limit_bytes = 0.0
-        self.cpu_limit_cores = 0.0
+        # Asked by each scrape: a container may be resized while it runs.
+        self.memory_limit: Callable[[], float] = float
+        self.cpu_limit: Callable[[], float] = float
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
@@ -471,8 +472,8 @@ class RuntimeMetrics(Collector):
         yield GaugeMetricFamily(
             "listings_memory_limit_bytes",
             "Memory its container allows; 0: no limit.",
-            self.memory_limit_bytes,
+            self.memory_limit(),
         )
         yield GaugeMetricFamily(
-            "listings_cpu_limit_cores", "Cores its container allows; 0: no limit.", self.cpu_limit_cores
+            "listings_cpu_limit_cores", "Cores its container allows; 0: no limit.", self.cpu_limit()
         )

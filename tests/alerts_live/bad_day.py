@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
 from alerts_live.cast import indexer, operator_page, team_settings
+from alerts_live.control_group import confined, may_make
 from alerts_live.stage import open_stage
 from bench.machine import workers_of
 from bench.marketplace import MIXTURE, USER, Marketplace
@@ -41,6 +42,9 @@ _SETTINGS: Final = {
     "RATE_LIMIT_TRUSTED_PROXIES": "127.0.0.1",
     "MAINTENANCE_QUEUE_PURGE_INTERVAL_SECONDS": "2",
 }
+# As of a container in which it never lacks anything.
+_MEMORY_BYTES: Final = 512 * 2**20
+_CORES: Final = 2
 # What is done to the database for a few seconds, and undone.
 _HARM: Final = (
     ("UPDATE schema_migrations SET dirty = true", "UPDATE schema_migrations SET dirty = false"),
@@ -57,7 +61,8 @@ async def bad_day(stage: Stage) -> AsyncIterator[None]:
     shop = await stage.serve("shop", **_SETTINGS)
     team = await stage.serve("team", **team_settings(Authority(stage.folder)))
     stage.watch("blackbox", f"{shop.process.http}/health", namespace="shop")
-    with operator_page() as operator:
+    limits = confined(shop.process.process.pid, memory_bytes=_MEMORY_BYTES, cores=_CORES)
+    with operator_page() as operator, limits if may_make() else nullcontext():
         assert operator.stdout
         port = (await asyncio.to_thread(operator.stdout.readline)).strip()
         stage.watch("listings-operator", f"127.0.0.1:{port}", namespace="operator")

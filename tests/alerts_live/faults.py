@@ -1,7 +1,7 @@
 """The faults, in the order in which each namespace lives through them; what is in one row happens at the same time.
 
 A fault names the alerts that must fire and be told of, and those that must fire and be kept back because of them.
-Add a row for an alert of your own: `test_alerts_live.py` fails as long as one of alerts/ has none.
+Add one for an alert of your own: `test_alerts_live.py` fails as long as one of alerts/ has none.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from alerts_live import cast as means
+from alerts_live import control_group
 from alerts_live.compressed import CAPACITY
 from providers.certificates import DAY
 
@@ -101,6 +102,16 @@ def _host(cast: Cast, **numbers: float) -> Iterator[None]:
         yield
     finally:
         vars(cast.stage.host).update(before)
+
+
+@contextmanager
+def _container(cast: Cast, filled: float) -> Iterator[None]:
+    """The small service in a container of which it fills so much."""
+    serving = cast.small.process
+    with control_group.confined(
+        serving.process.pid, memory_bytes=serving.rss_mib() * 2**20 / filled, cores=_MORE_CORES_THAN_IT_USES
+    ):
+        yield
 
 
 @contextmanager
@@ -197,6 +208,20 @@ async def _service_killed_in_trouble(cast: Cast) -> AsyncIterator[None]:
             await asyncio.to_thread(cast.shop.process.start_again, seconds=90)
 
 
+_MORE_CORES_THAN_IT_USES: Final = 4
+# Where this user may not limit a process, the prepared host alone stands for memory.
+_LIMITED: Final = control_group.may_make()
+_NEARLY_FULL: Final = Fault(
+    "a control group of whose memory it fills 86 %",
+    lambda cast: _container(cast, 0.86),
+    ("MemoryUsageHigh",),
+)
+_FULL: Final = Fault(
+    "a control group of whose memory it fills 97 %",
+    lambda cast: _container(cast, 0.97),
+    ("MemoryUsageCritical",),
+    ("MemoryUsageHigh",),
+)
 _POISONED: Final = f"""
 INSERT INTO indexing_queue (listing_id, operation, status, retry_count, error_message)
 SELECT {_A_PRODUCT}, 'update', 'failed', 3, 'the index refuses this document'"""
@@ -367,6 +392,7 @@ FAULTS: Final[dict[str, tuple[tuple[Fault, ...], ...]]] = {
                 ("DatabasePoolSaturation",),
             ),
             Fault("a mistyped limits file", _limits_mistyped, ("LimitsFileUnusable",), quick=True),
+            *([_NEARLY_FULL] if _LIMITED else []),
         ),
         (
             Fault(
@@ -375,6 +401,7 @@ FAULTS: Final[dict[str, tuple[tuple[Fault, ...], ...]]] = {
                 ("DatabasePoolExhausted",),
                 ("DatabasePoolSaturation",),
             ),
+            *([_FULL] if _LIMITED else []),
         ),
         (
             Fault(

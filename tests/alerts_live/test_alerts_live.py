@@ -39,23 +39,21 @@ GROUPED_BY = {"alertname", "severity", "cluster", "namespace", "service"}
 
 @dataclass
 class Proof:
-    """What became of one alert."""
+    """What became of one alert in one fault."""
 
-    how: str
     fired_after: float
     cleared_after: float = 0.0
-    hides: tuple[str, ...] = ()
 
 
 @dataclass
 class Run:
-    """One run over the stage; `proofs` by alert, `hidden` the pairs of source and target that were seen.
+    """One run over the stage; `proofs` by alert and fault, `hidden` the pairs of source and target that were seen.
 
     A fault that fails is noted in `failures`, and the others go on.
     """
 
     cast: Cast
-    proofs: dict[str, Proof] = field(default_factory=dict)
+    proofs: dict[tuple[str, str], Proof] = field(default_factory=dict)
     hidden: set[tuple[str, str]] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
 
@@ -82,7 +80,7 @@ class Run:
             await asyncio.gather(*(self._fires(within, name, fault, began) for name in fault.fires))
             await asyncio.gather(*(self._is_hidden(within, name, fault) for name in fault.hides))
         mended = time.monotonic()
-        await asyncio.gather(*(self._clears(within, name, began, mended) for name in fault.fires))
+        await asyncio.gather(*(self._clears(within, name, fault, began, mended) for name in fault.fires))
 
     async def _fires(self, namespace: str, name: str, fault: Fault, began: float) -> None:
         stage = self.cast.stage
@@ -102,7 +100,7 @@ class Run:
                 assert labels["cluster"] == "local"
                 assert labels["environment"] == "development"
                 assert labels["team"] == "platform"
-        self.proofs[name] = Proof(fault.how, fired_after, hides=fault.hides)
+        self.proofs[name, fault.how] = Proof(fired_after)
 
     async def _is_hidden(self, namespace: str, name: str, fault: Fault) -> None:
         stage = self.cast.stage
@@ -115,10 +113,10 @@ class Run:
         )
         self.hidden |= {(source, name) for source in sources}
 
-    async def _clears(self, namespace: str, name: str, began: float, mended: float) -> None:
+    async def _clears(self, namespace: str, name: str, fault: Fault, began: float, mended: float) -> None:
         stage = self.cast.stage
         await stage.until_silent(namespace, name)
-        self.proofs[name].cleared_after = time.monotonic() - mended
+        self.proofs[name, fault.how].cleared_after = time.monotonic() - mended
         await stage.until(
             lambda: stage.inbox.about(name, namespace, "resolved", since=began),
             f"somebody is told that {name} is over",
@@ -141,8 +139,8 @@ class Run:
             )
         finally:
             process.send_signal(signal.SIGCONT)
-        self.proofs[ALWAYS] = Proof(
-            "always; Prometheus stopped (SIGSTOP) ends it", 0.0, time.monotonic() - began
+        self.proofs[ALWAYS, "always; Prometheus stopped (SIGSTOP) ends it"] = Proof(
+            0.0, time.monotonic() - began
         )
 
 
@@ -184,15 +182,17 @@ async def test_each_alert_fires_by_a_real_fault_is_told_of_and_clears(short_fold
     assert not wrong
     assert not missing
     if PROVE:
-        assert run.proofs.keys() == ALERTS.keys()
+        assert proved(run) == ALERTS.keys()
 
 
 def test_every_alert_has_a_fault():
     rows = [fault for rows in FAULTS.values() for row in rows for fault in row]
     faulted = [name for fault in (*rows, *BESIDE.values(), *LAST) for name in fault.fires]
-    assert sorted([*faulted, ALWAYS]) == sorted(ALERTS), (
-        "tests/alerts_live/faults.py has one row for each alert"
-    )
+    assert {*faulted, ALWAYS} == ALERTS.keys(), "tests/alerts_live/faults.py has a fault for each alert"
+
+
+def proved(run: Run) -> set[str]:
+    return {name for name, _ in run.proofs}
 
 
 def table(run: Run) -> str:
@@ -203,17 +203,23 @@ def table(run: Run) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name in ALERTS:
-        proof = run.proofs.get(name)
         unit = f"{cases[name, 'fires']} / {cases[name, 'silent'] if name != ALWAYS else 'never'}"
         runbook = Path(ALERTS[name]["annotations"]["runbook_url"])
-        live = f"{proof.how} | {proof.fired_after:.0f} | {proof.cleared_after:.0f}" if proof else " | | "
-        lines.append(f"| {name} | {unit} | {live} | {runbook if (ROOT / runbook).is_file() else ''} |")
+        proofs = [
+            f"{how} | {proof.fired_after:.0f} | {proof.cleared_after:.0f}"
+            for (alert, how), proof in run.proofs.items()
+            if alert == name
+        ]
+        lines += [
+            f"| {name} | {unit} | {live} | {runbook if (ROOT / runbook).is_file() else ''} |"
+            for live in proofs or [" | | "]
+        ]
     pairs = sorted(run.hidden)
     return "\n".join(
         [
             *lines,
             "",
-            f"{len(run.proofs)} of {len(ALERTS)} alerts fired, were told of and cleared",
+            f"{len(proved(run))} of {len(ALERTS)} alerts fired, were told of and cleared",
             f"kept back as expected: {', '.join(f'{target} by {source}' for source, target in pairs)}",
         ]
     )

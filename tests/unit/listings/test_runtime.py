@@ -66,6 +66,22 @@ def test_a_machine_without_control_groups_has_no_limit(tmp_path):
     assert memory_limit(tmp_path, tmp_path / "none") == cpu_limit(tmp_path, tmp_path / "none") == 0
 
 
+async def test_a_container_that_is_resized_has_its_new_limits_on_the_next_page(groups):
+    memory, cores = "kubepods/pod7/box/memory.max", "kubepods/pod7/box/cpu.max"
+    places = groups(V2, {memory: "2048\n", cores: "50000 100000\n"})
+    metrics = Metrics()
+
+    def limits():
+        sample = metrics.registry.get_sample_value
+        return sample("listings_memory_limit_bytes"), sample("listings_cpu_limit_cores")
+
+    assert limits() == (0, 0)
+    async with watched(metrics.runtime, *places):
+        assert limits() == (2048, 0.5)
+        groups(V2, {memory: "4096\n", cores: "max 100000\n"})
+        assert limits() == (4096, 0)
+
+
 async def test_a_stalled_loop_and_a_collection_are_seen():
     metrics = Metrics()
     sample = metrics.registry.get_sample_value
