@@ -53,6 +53,7 @@ _Result = TypeVar("_Result")
 _CLONE_PREFIX: Final = "test_"
 _ROOMY: Final = 2 * 1024**3
 _TEMPLATE_LOCK: Final = 7_240_113
+_OWNERS: Final = 7_240_114
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,8 @@ class Databases:
 
     def __init__(self, server: PostgresServer) -> None:
         # Unique among everybody who may use the same server, also from other machines.
-        self._names = (f"{_CLONE_PREFIX}{secrets.token_hex(4)}_{number}" for number in count(1))
+        self._owner = secrets.token_hex(4)
+        self._names = (f"{_CLONE_PREFIX}{self._owner}_{number}" for number in count(1))
         self._server = server
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="databases", daemon=True)
@@ -128,6 +130,8 @@ class Databases:
     def __enter__(self) -> Self:
         self._thread.start()
         self._connection = self._run(asyncpg.connect(self._server.address))
+        # Held as long as this connection lives: whose databases these are is still there (see `sweep`).
+        self._execute(f"SELECT pg_advisory_lock({_OWNERS}, {_lock_of(self._owner)})")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -149,6 +153,9 @@ class Databases:
         """Drop a database, connections to it included."""
         self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
+    def names(self) -> set[str]:
+        return {row["datname"] for row in self._fetch("SELECT datname FROM pg_database")}
+
     def make_read_only(self, name: str) -> None:
         self._execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
 
@@ -169,13 +176,19 @@ class Databases:
         return name
 
     def sweep(self) -> None:
-        """Drop what earlier runs left; only for one who just started the server and is alone on it."""
-        for row in self._fetch(
-            "SELECT datname FROM pg_database WHERE datname LIKE $1 OR (datname LIKE 'template\\_%' AND datname <> $2)",
-            _CLONE_PREFIX.replace("_", "\\_") + "%",
-            f"template_{_fingerprint()}",
-        ):
-            self.drop(row["datname"])
+        """Drop what earlier runs left: templates of other schemas, and databases whose owner is gone."""
+        for name in self.names():
+            stale = name.startswith("template_") and name != f"template_{_fingerprint()}"
+            if stale or (name.startswith(_CLONE_PREFIX) and self._is_abandoned(name)):
+                self.drop(name)
+
+    def _is_abandoned(self, name: str) -> bool:
+        owner = name.removeprefix(_CLONE_PREFIX).partition("_")[0]
+        if owner == self._owner:
+            return False
+        # Kept until this connection ends: nobody comes back under an owner's name.
+        [[ours]] = self._fetch(f"SELECT pg_try_advisory_lock({_OWNERS}, {_lock_of(owner)})")
+        return bool(ours)
 
     def _major(self) -> int:
         assert self._connection is not None
@@ -218,6 +231,11 @@ async def _visit(dsn: str) -> None:
     """Connect once: PostgreSQL keeps what each session first reads of the catalog in a file; clones inherit it."""
     connection = await asyncpg.connect(dsn)
     await connection.close()
+
+
+def _lock_of(owner: str) -> int:
+    """Number an owner as PostgreSQL numbers locks: 32 bits, the first for the sign."""
+    return int(owner, 16) - 2**31
 
 
 def _fingerprint() -> str:

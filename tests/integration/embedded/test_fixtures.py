@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -77,3 +78,17 @@ def test_a_given_server_is_used_and_left_alone(
         databases.drop(databases.create(databases.template()))
     with Databases(postgres) as databases:
         databases.drop(databases.create())
+
+
+def test_a_sweep_takes_what_earlier_runs_left_and_nothing_of_those_who_are_there(
+    postgres: PostgresServer, new_database: Callable[..., str]
+) -> None:
+    living = urlsplit(new_database(migrated=False)).path[1:]
+    with Databases(postgres) as gone:
+        left = gone.create()
+    with Databases(postgres) as sweeper:
+        own = sweeper.create()
+        while left in sweeper.names():  # the server notices a moment later that a connection has ended
+            sweeper.sweep()
+        assert {living, own} <= sweeper.names()
+        sweeper.drop(own)
