@@ -31,6 +31,7 @@ import structlog
 import uvloop
 from hypothesis import HealthCheck, settings
 from providers import postgres as provider
+from providers.free_ports import free_port
 
 from listings.embedded import EmbeddedPostgres, EmbeddedRedis
 
@@ -171,7 +172,8 @@ def postgres_process(short_folder: Path) -> Iterator[Callable[..., EmbeddedPostg
         folders = iter(short_folder / f"pg{number}" for number in range(100))
 
         def start(**arguments: Any) -> EmbeddedPostgres:
-            defaults = {"port": 0, "durable": False, "binaries": provider.wanted_binaries()}
+            # It keeps its port over a crash, where it may not be given to anybody else.
+            defaults = {"port": free_port(), "durable": False, "binaries": provider.wanted_binaries()}
             server = EmbeddedPostgres(next(folders), **{**defaults, **arguments})
             stack.callback(server.stop)
             server.start()

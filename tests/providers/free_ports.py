@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from contextlib import ExitStack
+from typing import Final
+
+# Below those that the kernel gives to whoever asks for any port, or for a connection: nobody else is given one in the
+# seconds until the server binds it, or while it is killed and started again. Above what services are known by.
+_FIRST: Final = 20_000
+_LAST: Final = 29_999
+_chance: Final = random.SystemRandom()  # workers would all draw the same otherwise
 
 
 def free_port() -> int:
@@ -12,13 +20,15 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return different free ports of the loopback address.
-
-    The kernel gives out such ports in turn, so for the moment until the server binds it, nobody
-    else who asks is given the same.
-    """
+    """Return different free ports of the loopback address."""
+    found: list[int] = []
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        while len(found) < count:
+            port = _chance.randint(_FIRST, _LAST)
+            each = stack.enter_context(socket.socket())
+            try:
+                each.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found.append(port)
+    return found

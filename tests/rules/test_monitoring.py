@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.server
 import json
 import shutil
-import socket
 import subprocess
 import threading
 import urllib.parse
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from providers.free_ports import free_port, free_ports
 from providers.tools import tool
 from providers.waiting import until
 
@@ -68,25 +68,16 @@ def stack(tmp_path_factory):
         thread.start()
         opened.callback(thread.join)
         opened.callback(service.shutdown)
-        where = monitoring.Ports(service.server_port, *free(len(fields(monitoring.Ports)) - 1))
+        where = monitoring.Ports(service.server_port, *free_ports(len(fields(monitoring.Ports)) - 1))
         database = EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data", durable=False)
         database.start()
         opened.callback(database.stop)
-        redis = EmbeddedRedis(tmp_path_factory.mktemp("redis"), port=free(1)[0])
+        redis = EmbeddedRedis(tmp_path_factory.mktemp("redis"), port=free_port())
         redis.start()
         opened.callback(redis.stop)
         config = FILES / "alertmanager" / "development.yml"
         opened.enter_context(monitoring.running(where, folder, database.dsn(), redis.url, config))
         yield where
-
-
-def free(count):
-    """Ports that nobody has."""
-    with ExitStack() as opened:
-        found = [opened.enter_context(socket.socket()) for _ in range(count)]
-        for each in found:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in found]
 
 
 def ask(stack, path, **query):
@@ -199,9 +190,7 @@ def test_a_taken_port_says_by_whom_and_what_to_do(stack, tmp_path):
 
 
 def test_a_program_that_dies_says_why(stack, tmp_path):
-    with socket.socket() as here:
-        here.bind(("127.0.0.1", 0))
-    where = monitoring.Ports(stack.listings, *free(len(asdict(stack)) - 1))
+    where = monitoring.Ports(stack.listings, *free_ports(len(asdict(stack)) - 1))
     (tmp_path / "wrong.yml").write_text("route: {}\n")
     with (
         pytest.raises(monitoring.CannotRun, match=r"alertmanager did not start: .*receiver"),
@@ -212,7 +201,7 @@ def test_a_program_that_dies_says_why(stack, tmp_path):
 
 def test_a_missing_program_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None if "redis" in name else f"/usr/bin/{name}")
-    where = monitoring.Ports(*free(len(fields(monitoring.Ports))))
+    where = monitoring.Ports(*free_ports(len(fields(monitoring.Ports))))
     with (
         pytest.raises(monitoring.CannotRun, match="apt-get install prometheus-redis-exporter"),
         monitoring.running(where, tmp_path, "postgresql://", "redis://localhost", FILES / "none"),

@@ -11,7 +11,6 @@ import http.server
 import json
 import queue
 import shutil
-import socket
 import subprocess
 import threading
 import urllib.parse
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from providers.free_ports import free_port
 from providers.waiting import until
 
 # Alertmanager answers late on a machine that is busy.
@@ -117,9 +117,7 @@ def test_secrets_come_from_files():
 @contextlib.contextmanager
 def alertmanager(config, folder):
     """A running Alertmanager; yields its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [
         program("prometheus-alertmanager"),
