@@ -292,8 +292,10 @@ async def warm(service: Service, count: int) -> None:
             asked = [ask(question, timeout=60) for _ in range(count)]
 
             async def all_wait() -> bool:
+                # Databases that are copies of one another know their tables by the same numbers.
                 waiting = await connection.fetchval(
                     "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'listing_favorites'::regclass"
+                    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
                 )
                 return int(waiting) >= count
 

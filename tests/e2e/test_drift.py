@@ -12,6 +12,8 @@ from e2e.images.variants import FIRST
 PROVE = bool(os.environ.get("LISTINGS_PROVE"))
 REPETITIONS = 20 if PROVE else 2
 LONGEST_SECONDS = 2.0
+SHARE = 99 if PROVE else 50
+"""So many of a hundred are put right within them. Of few the slowest tells what else the machine had to do."""
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -66,7 +68,7 @@ async def test_every_kind_is_put_right_after_an_edit_and_a_deletion(release, mon
             table.add(f"{kind} {name}", *shown, percentile(deletions, 50), max(deletions))
         table.add("p99 of all", "", "", "", percentile(taken, 99))
         assert {kind for kind, _ in children(shop)} == set(KINDS), "a kind is made that nobody edits here"
-        assert percentile(taken, 99) < LONGEST_SECONDS
+        assert percentile(taken, SHARE) < LONGEST_SECONDS
         assert shop.events("DriftCorrected")
         await a_finished_job_is_not_missed(shop)
 

@@ -26,8 +26,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 _PROVE = os.environ.get("LISTINGS_PROVE") == "1"
 _LISTINGS = 100_000 if _PROVE else 10_000
 _RUNS = 60 if _PROVE else 10
-# The promise of one search, for a page of 20; a machine that does other things too gets more time.
-_P95_SECONDS = 0.050 if _PROVE else 0.500
+# The promise of one search, for a page of 20: the P95. A machine that does other things too gets more time, and of so
+# few runs the median is judged: one that stood still for a moment says nothing.
+_SECONDS = 0.050 if _PROVE else 0.500
 
 QUERIES = {
     "a word of a quarter of all": ("телефон", {}),
@@ -69,7 +70,8 @@ async def test_every_kind_of_search_is_answered_in_time(catalog):
             seconds.append(time.perf_counter() - started)
         p50, p95 = statistics.median(seconds), statistics.quantiles(seconds, n=20)[-1]
         print(f"{name:40} {page.total:8} {1000 * p50:8.1f} {1000 * p95:8.1f}")
-        if p95 > _P95_SECONDS:
-            slow.append((name, p95))
+        judged = p95 if _PROVE else p50
+        if judged > _SECONDS:
+            slow.append((name, judged))
     await connections.close()
     assert not slow

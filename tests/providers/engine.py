@@ -42,7 +42,8 @@ class Running:
 async def run_engine(dsn: str, *, refuse_unseen: bool = False, **database: object) -> AsyncIterator[Running]:
     """An engine with connections of its own."""
     metrics = Metrics()
-    settings = DatabaseSettings.model_validate({"url": dsn, **database})
+    # A machine that does other work besides is no reason for a refusal.
+    settings = DatabaseSettings.model_validate({"url": dsn, "acquire_timeout_seconds": 20, **database})
     connections = Connections(settings, metrics.database)
     invalidations = Invalidations(EncodedCache(metrics.cache), NoBus(), metrics.bus)
     rows = StockRows(connections, refuse_unseen=refuse_unseen)
