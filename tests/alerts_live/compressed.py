@@ -1,8 +1,9 @@
 """The one transformation that lets alerts fire in seconds: hours of alerts/ become minutes.
 
-Every duration that Prometheus or Alertmanager knows as one is divided by FACTOR: `for`, ranges (`[5m]`), `offset`,
-Alertmanager's waits. Rules are evaluated and targets scraped every SCRAPE_SECONDS, and no
-range is shorter than four scrapes, since a rate needs two samples and a busy machine misses one.
+Every duration that Prometheus or Alertmanager knows as one is divided by FACTOR: `for`, `keep_firing_for`, ranges
+(`[5m]`), `offset`, Alertmanager's waits. Rules are evaluated and targets scraped every SCRAPE_SECONDS, and no range
+is shorter than four scrapes, since a rate needs two samples and a busy machine misses one. What outlives the ranges
+does so here too.
 
 Everything else stays as it is shipped: expressions, thresholds (also those in seconds of latency, lag or age),
 guards against little traffic (`> 20` calls), labels, annotations, routes, grouping and inhibition. One threshold is
@@ -23,6 +24,7 @@ FACTOR: Final = 60
 SCRAPE_SECONDS: Final = 2
 CAPACITY: Final = 200
 SHORTEST_RANGE_SECONDS: Final = 4 * SCRAPE_SECONDS
+_OUTLIVING_SECONDS: Final = SHORTEST_RANGE_SECONDS + 2 * SCRAPE_SECONDS
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RANGE: Final = re.compile(r"\[(\d+[smhd])\]")
@@ -51,6 +53,8 @@ def rules(file: Path) -> dict[str, Any]:
                 rule["expr"] = rule["expr"].replace("> 1000", f"> {CAPACITY}")
             if "for" in rule:
                 rule["for"] = shortened(rule["for"])
+            if "keep_firing_for" in rule:
+                rule["keep_firing_for"] = shortened(rule["keep_firing_for"], least=_OUTLIVING_SECONDS)
     return content
 
 

@@ -39,6 +39,8 @@ class Fault:
     """How long it may take to fire: conditions in seconds are not shortened."""
     label_namespace: str | None = None
     """The namespace of the alerts, where their expression drops it."""
+    ends_quietly: bool = False
+    """Whether nobody is told afterwards of what was kept back, either: rates remember a fault for minutes."""
 
 
 def _database(service: str, change: str, back: str) -> Callable[[Cast], Doing]:
@@ -352,6 +354,7 @@ FAULTS: Final[dict[str, tuple[tuple[Fault, ...], ...]]] = {
                 ("CacheUnavailable",),
                 ("RedisConnectionIssues", "RedisUnreachable"),
                 quick=True,
+                ends_quietly=True,
             ),
         ),
     ),
@@ -471,6 +474,7 @@ LAST: Final = (
         _postgres_killed,
         ("DatabaseDown",),
         ("HighErrorRateCritical", "ErrorBudgetBurnRateFast", "PostgresUnreachable"),
+        ends_quietly=True,
     ),
     Fault(
         "the service killed while calls fail",

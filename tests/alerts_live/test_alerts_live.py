@@ -79,8 +79,13 @@ class Run:
                 doing.enter_context(context)
             await asyncio.gather(*(self._fires(within, name, fault, began) for name in fault.fires))
             await asyncio.gather(*(self._is_hidden(within, name, fault) for name in fault.hides))
+            hidden = time.monotonic()
         mended = time.monotonic()
         await asyncio.gather(*(self._clears(within, name, fault, began, mended) for name in fault.fires))
+        if fault.ends_quietly:
+            await stage.until_silent(within, *fault.hides)
+            told = [name for name in fault.hides if stage.inbox.about(name, within, "firing", since=hidden)]
+            assert not told, f"somebody was told of {told} when the fault was over"
 
     async def _fires(self, namespace: str, name: str, fault: Fault, began: float) -> None:
         stage = self.cast.stage
