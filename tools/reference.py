@@ -1,4 +1,4 @@
-"""Make the pages of docs/reference that follow from code: settings, access, commands, limits, metrics, the resource.
+"""Make the pages that follow from code: settings, access, commands, limits, metrics, the resource, the list of runbooks.
 
 `make docs` calls `generate`; a consistency test calls `pages` and compares, so that no page can fall behind.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import custom_resource
 import metrics_reference
+import runbooks_index
 import typer.main
 from pydantic import SecretStr
 
@@ -54,6 +55,7 @@ def pages() -> dict[Path, str]:
             metrics_reference.page(_MADE.format(where="service/listings/{metrics,state_metrics}.py"))
         )
         + "\n",
+        Path("docs/runbooks/README.md"): runbooks_index.page(),
     }
 
 

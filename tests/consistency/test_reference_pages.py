@@ -45,6 +45,7 @@ def tool(name: str) -> ModuleType:
         "docs/reference/limits.md",
         "docs/reference/custom-resource.md",
         "docs/reference/metrics.md",
+        "docs/runbooks/README.md",
     ],
 )
 def test_page_follows_from_the_code(path: str):
