@@ -18,7 +18,7 @@ RUNBOOKS = [page for page in PAGES if page.parent.name == "runbooks"]
 
 def kubectl(page: Path) -> list[str]:
     """The commands of a page, whole lines in blocks and what stands in backticks; pipes end them."""
-    return re.findall(r"kubectl [^\n|`]*", page.read_text())
+    return re.findall(r"kubectl (?=-|[a-z])[^\n|`]*", page.read_text())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
