@@ -234,7 +234,7 @@ prove-alerts: $(READY) ## The long proof of alerts: every one by a fault of its 
 	@LISTINGS_PROVE=1 $(BIN)/python -m pytest -q -n0 -s tests/consistency/test_rules.py::test_whatever_is_no_longer_exported_is_noticed tests/rules tests/alerts_live $(ARGS)
 
 .PHONY: baseline
-baseline: $(READY) ## Measure an ordinary day into docs/slo.md, and that alerts tell it from a bad one (about 8 min)
+baseline: $(READY) ## Measure an ordinary day into docs/reference/baseline.md, and that alerts tell it from a bad one (about 8 min)
 	@$(BIN)/python tests/bench/baseline.py $(ARGS)
 
 .PHONY: bench-metrics

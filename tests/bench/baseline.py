@@ -7,7 +7,7 @@
 2. The database becomes 1.2 s slower, behind a proxy, with hours made minutes (`alerts_live/compressed.py`): exactly the
    alerts about slow statements and calls fire, and go when the database is itself again.
 
-Writes what it measured into docs/slo.md. Latencies count from when a call was due.
+Writes what it measured into docs/reference/baseline.md. Latencies count from when a call was due.
 """
 
 # ruff: noqa: E402 - a script must put tests/ on the path before it imports from there
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from bench.load import Outcome
     from bench.watched import Watched
 
-PAGE: Final = HERE.parents[1] / "docs" / "slo.md"
+PAGE: Final = HERE.parents[1] / "docs" / "reference" / "baseline.md"
 BEGIN: Final = "<!-- Written by `make baseline`. -->"
 BOUND_MS: Final = 100
 WARM_UP_SECONDS: Final = 15
@@ -116,7 +116,7 @@ async def slow_database(folder: Path) -> dict[str, float]:
 def report(
     outcomes: dict[str, Outcome], alerts: set[str], per_second: float, seconds: float, slow: dict[str, float]
 ) -> list[str]:
-    """The section of docs/slo.md."""
+    """The last section of docs/reference/baseline.md."""
     calls = sum(len(each.latencies) for each in outcomes.values())
     rest = {each.name for each in REST}
     lines = [
@@ -159,8 +159,6 @@ def above(outcomes: dict[str, Outcome]) -> list[str]:
 def write(lines: list[str]) -> None:
     """Replace the section, which is the page's last."""
     kept = PAGE.read_text().split(BEGIN)[0].rstrip()
-    if "## Baseline" not in kept:
-        kept += "\n\n## Baseline"
     PAGE.write_text(f"{kept}\n\n" + "\n".join(lines) + "\n")
 
 
@@ -170,7 +168,9 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--per-second", type=float, default=100)
-    parser.add_argument("--no-write", action="store_true", help="only print what would stand in docs/slo.md")
+    parser.add_argument(
+        "--no-write", action="store_true", help="only print what would stand in docs/reference/baseline.md"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="listings-baseline-") as name:
         folder = Path(name)
