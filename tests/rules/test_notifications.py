@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "monitoring" / "alertmanager"
 CONFIG = FOLDER / "alertmanager.yml"
 DEVELOPMENT = FOLDER / "development.yml"
+TEMPLATE = CONFIG.parent / "templates" / "listings.tmpl"
 SECRETS = "/etc/alertmanager/secrets/"
 RECEIVERS = {"critical": "page", "warning": "ticket", "none": "heartbeat"}
 
@@ -74,6 +75,28 @@ def amtool(*arguments):
 def test_alertmanagers_own_tool_reads_the_files():
     shown = amtool("check-config", CONFIG, DEVELOPMENT).stdout
     assert shown.count("SUCCESS") == 2 + 1, shown  # two files and one template
+
+
+@pytest.mark.parametrize(
+    ("docs", "grafana"), [("", ""), ("https://git.example/main/", "https://grafana.example")]
+)
+def test_a_message_leads_to_runbook_and_dashboard(tmp_path, docs, grafana):
+    text = TEMPLATE.read_text()
+    for name, base in (("docs", docs), ("grafana", grafana)):
+        empty = f'{{{{ define "listings.{name}" }}}}'
+        assert empty in text
+        text = text.replace(empty, empty + base)
+    (tmp_path / "own.tmpl").write_text(text)
+    alert = {"annotations": {"runbook_url": "docs/runbooks/A.md", "dashboard": "/d/board", "summary": "Bad"}}
+    (tmp_path / "data.json").write_text(json.dumps({"alerts": [alert]}))
+    shown = amtool(
+        "template",
+        "render",
+        f"--template.glob={tmp_path}/*.tmpl",
+        f"--template.data={tmp_path}/data.json",
+        '--template.text={{ template "listings.text" . }}',
+    ).stdout.splitlines()
+    assert {"Bad", f"Runbook: {docs}docs/runbooks/A.md", f"Dashboard: {grafana}/d/board"} <= set(shown)
 
 
 @pytest.mark.parametrize("config", [CONFIG, DEVELOPMENT], ids=lambda file: file.stem)
