@@ -119,6 +119,21 @@ def test_the_page_names_every_scrape_job():
         assert f"| `{each['job_name']}` |" in text
 
 
+def test_the_page_counts_the_rules_right():
+    text = (ROOT / "docs" / "operations" / "monitoring.md").read_text()
+    total = 0
+    for files, told in re.findall(r"^\| (`\w+\.yaml`.*?) \| (\d+) ", text, re.MULTILINE):
+        rules = [
+            rule
+            for file in re.findall(r"\w+\.yaml", files)
+            for group in yaml.safe_load((ROOT / "alerts" / file).read_text())["groups"]
+            for rule in group["rules"]
+        ]
+        assert len(rules) == int(told), files
+        total += sum("alert" in rule for rule in rules)
+    assert f"{total} alerts, " in text
+
+
 def test_the_example_of_thanos_names_the_bucket_that_it_brings():
     secret, prometheus = yaml.safe_load_all((ROOT / "examples" / "monitoring" / "thanos.yaml").read_text())
     wanted = prometheus["spec"]["thanos"]["objectStorageConfig"]
