@@ -183,13 +183,13 @@ def postgres_process(short_folder: Path) -> Iterator[Callable[..., EmbeddedPostg
 
 
 @pytest.fixture
-def redis_process(short_folder: Path) -> Iterator[Callable[[], EmbeddedRedis]]:
-    """Start Redis servers of the test's own, to be crashed and started again at the same address."""
+def redis_process(short_folder: Path) -> Iterator[Callable[..., EmbeddedRedis]]:
+    """Start Redis servers of the test's own, to be crashed and started again at the same address; `port` opens TCP."""
     with ExitStack() as stack:
         folders = iter(short_folder / f"redis{number}" for number in range(100))
 
-        def start() -> EmbeddedRedis:
-            server = EmbeddedRedis(next(folders))
+        def start(port: int = 0) -> EmbeddedRedis:
+            server = EmbeddedRedis(next(folders), port=port)
             stack.callback(server.stop)
             server.start()
             return server

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 
 # Probes of several balancers and a person's curl share an answer for this long.
 CACHED_SECONDS: Final = 10.0
+# That Redis is away is shared for less: nothing watches for its return as for the database's, and who has just started
+# it again asks.
+AWAY_CACHED_SECONDS: Final = 1.0
 # A dependency that needs longer to answer is as good as away; probes wait 5 s at most themselves.
 CHECK_SECONDS: Final = 5.0
 # How often the database is looked at without being asked, and how many failures in a row count as more
@@ -49,11 +52,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One dependency's answer."""
+    """One dependency's answer, and when it was given (Unix time)."""
 
     state: State
     response_time_ms: float
     details: str
+    at: float = field(default_factory=time.time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +162,11 @@ class Health:
 
     async def database(self) -> Check:
         """PostgreSQL answers and has our tables. A busy pool is degraded, not away: it is load, not loss."""
-        return await self._checked("database", self._ask_database)
+        return await self._checked("database", self._ask_database, away_seconds=CACHED_SECONDS)
 
     async def redis(self) -> Check:
         """Redis answers; its absence degrades and never more."""
-        return await self._checked("redis", self._ask_redis)
+        return await self._checked("redis", self._ask_redis, away_seconds=AWAY_CACHED_SECONDS)
 
     async def checks(self) -> dict[str, Check]:
         """Every dependency by name."""
@@ -221,10 +225,12 @@ class Health:
                 log.warning("database is back" if serving else "not serving", database=check.details)
                 await report(serving)
 
-    async def _checked(self, name: str, ask: Callable[[], Awaitable[str]]) -> Check:
+    async def _checked(self, name: str, ask: Callable[[], Awaitable[str]], *, away_seconds: float) -> Check:
         known = self._known.get(name)
-        if known is not None and self._clock() - known[0] < CACHED_SECONDS:
-            return known[1]
+        if known is not None:
+            at, check = known
+            if self._clock() - at < (CACHED_SECONDS if check.state is State.HEALTHY else away_seconds):
+                return check
         return await self._refreshed(name, ask)
 
     async def _refreshed(self, name: str, ask: Callable[[], Awaitable[str]]) -> Check:

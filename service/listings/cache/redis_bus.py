@@ -10,7 +10,7 @@ from listings.cache.invalidation import CHANNEL
 from listings.db.connections import PoolState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from listings.settings import RedisSettings
 
@@ -34,7 +34,7 @@ class RedisBus:
 
     async def publish(self, text: str) -> None:
         """Send one text to every subscriber."""
-        await self._client.publish(CHANNEL, text)
+        await _sent(lambda: self._client.publish(CHANNEL, text))
 
     async def listen(self, on_connected: Callable[[], None], on_text: Callable[[str], None]) -> None:
         """Receive until the connection is lost."""
@@ -55,7 +55,7 @@ class RedisBus:
 
     async def ping(self) -> None:
         """Raise when Redis does not answer."""
-        await self._client.ping()
+        await _sent(self._client.ping)
 
     def state(self) -> PoolState:
         """How the connections are used right now. Nobody waits for one: where all are in use, a call fails."""
@@ -66,3 +66,15 @@ class RedisBus:
     async def close(self) -> None:
         """Close every connection."""
         await self._client.aclose()
+
+
+async def _sent(send: Callable[[], Awaitable[object]]) -> None:
+    """Send a command; once more when its connection was closed while it rested: over TCP, use alone shows that.
+
+    The pool lends the connection that it got back last, so the second time is over a new one. Not a retry of
+    redis-py's: that would renew a lost subscription, too, and `listen` must tell of each loss.
+    """
+    try:
+        await send()
+    except redis_asyncio.ConnectionError:
+        await send()

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+import redis.asyncio as redis_asyncio
 from providers.catalog import add_listing
+from providers.free_ports import free_port
 from structlog.testing import capture_logs
 
 from listings.cache.encoded import EncodedCache
@@ -136,6 +138,21 @@ async def test_redis_that_is_back_carries_the_news_alone_again(
         await bus.close()
         assert await seconds_until_told(one, one, listing) < SOON_SECONDS
     await listener.close()
+
+
+async def test_a_text_is_not_lost_with_a_connection_that_redis_closed(redis_process):
+    """Over TCP: a connection that the other side closed looks open until it is used."""
+    server = redis_process(port=free_port())
+    bus = RedisBus(PATIENT, server.url)
+    await bus.publish("before")
+    server.crash()
+    await asyncio.to_thread(server.start)
+    async with redis_asyncio.Redis.from_url(server.url, decode_responses=True).pubsub() as subscription:
+        await subscription.subscribe(CHANNEL)
+        assert (await subscription.get_message(timeout=10))["type"] == "subscribe"
+        await bus.publish("after")
+        assert (await subscription.get_message(timeout=10))["data"] == "after"
+    await bus.close()
 
 
 class LostAtOnce:

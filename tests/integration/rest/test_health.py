@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from typing import Any
 
 import asyncpg
 import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from providers.free_ports import free_port
 from providers.postgres import suspended
 from providers.sharing import shares_service
 
@@ -62,6 +64,51 @@ async def test_redis_going_away_degrades_and_no_more(start_service, redis_proces
         assert (await http.get("/ready")).status_code == 200
 
 
+async def test_redis_that_came_back_is_not_called_away_for_a_connection_it_left(
+    start_service, redis_process, monkeypatch
+):
+    """Over TCP: a connection that the other side closed looks open until it is used."""
+    monkeypatch.setattr(health_module, "CACHED_SECONDS", 0.0)
+    server = redis_process(port=free_port())
+    given = {"url": server.url, "timeout_seconds": 10}
+    async with start_service(redis=given) as service, _http(service.app) as http:
+        assert (await http.get("/health/redis")).json()["status"] == "healthy"
+        server.crash()
+        await _until_bus_is(service, up=False)
+        await asyncio.to_thread(server.start)
+        # Its subscription takes the connection that it lost; left for the check is the one that rested.
+        await _until_bus_is(service, up=True)
+        answer = (await http.get("/health/redis")).json()
+        assert (answer["status"], answer["details"]) == ("healthy", "ok")
+
+
+async def test_that_redis_is_away_is_not_believed_for_long(start_service, redis_process, monkeypatch):
+    monkeypatch.setattr(health_module, "CACHED_SECONDS", 3600.0)
+    server = redis_process(port=free_port())
+    given = {"url": server.url, "timeout_seconds": 10}
+    async with start_service(redis=given) as service, _http(service.app) as http:
+        server.crash()
+        assert (await http.get("/health/redis")).json()["status"] == "degraded"
+        await asyncio.to_thread(server.start)
+        async with asyncio.timeout(20):
+            while (await http.get("/health/redis")).json()["status"] != "healthy":
+                await asyncio.sleep(0.05)
+
+
+async def test_askers_share_the_answer_that_redis_is_away_and_see_its_age(
+    start_service, redis_process, monkeypatch
+):
+    monkeypatch.setattr(health_module, "AWAY_CACHED_SECONDS", 3600.0)
+    server = redis_process()
+    async with start_service(redis={"url": server.url}) as service, _http(service.app) as http:
+        server.crash()
+        first = (await http.get("/health/redis")).json()
+        assert first["status"] == "degraded"
+        while int(time.time()) == first["timestamp"]:
+            await asyncio.sleep(0.01)
+        assert (await http.get("/health/redis")).json() == first
+
+
 @shares_service
 @pytest.mark.parametrize(
     ("path", "status"),
@@ -78,7 +125,8 @@ async def test_probes_answer_their_word_and_the_time(shared_rest, path, status):
     answer = await shared_rest.http.get(path)
     assert answer.status_code == 200
     assert answer.json()["status"] == status
-    assert abs(answer.json()["timestamp"] - time.time()) < 5
+    # Of a dependency it is when that was asked.
+    assert -5 < time.time() - answer.json()["timestamp"] < health_module.CACHED_SECONDS + 5
     assert answer.headers["cache-control"] == "no-store"
     assert (await shared_rest.http.head(path)).status_code == 200
 
@@ -260,6 +308,15 @@ async def test_metrics_are_prometheus_text_or_openmetrics(shared_rest):
 
 def _http(app: App) -> httpx.AsyncClient:
     return httpx.AsyncClient(verify=False, base_url=f"http://127.0.0.1:{app.http_port}")
+
+
+async def _until_bus_is(service: Any, *, up: bool) -> None:
+    """Until the service's subscription at Redis is lost or stands."""
+    async with asyncio.timeout(30):
+        while service.app.metrics.registry.get_sample_value(
+            "listings_cache_server_up", {"server": "redis"}
+        ) != float(up):
+            await asyncio.sleep(0.01)
 
 
 async def _use_up_connections(dsn: str, others: AsyncExitStack) -> None:
