@@ -34,7 +34,9 @@ def production(**changed: str) -> set[str]:
 
 async def dead_end(**environ: str) -> Report:
     """Examine with a database that does not exist, for findings that come before it."""
-    return await examine({"LISTINGS_DB_HOST": "/nowhere", "LISTINGS_GRPC_PORT": "0", **environ})
+    # And without ports: those that a setting leaves out may be held by a service of somebody else, which it would ask.
+    ports = {"LISTINGS_GRPC_PORT": "0", "LISTINGS_HTTP_PORT": "0"}
+    return await examine({"LISTINGS_DB_HOST": "/nowhere", **ports, **environ})
 
 
 async def codes(**environ: str) -> set[str]:
