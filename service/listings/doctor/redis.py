@@ -22,9 +22,10 @@ async def check_redis(report: Report, settings: RedisSettings, *, production: bo
     if address is None:
         report.info(
             "REDIS_ABSENT",
-            "No Redis is configured",
-            why="Processes tell each other through PostgreSQL which cached answers are stale.",
-            fix="Nothing to do; with many writes LISTINGS_REDIS_URL takes that work off PostgreSQL.",
+            "No Redis is configured in this shell",
+            why="A service started here would have none: processes tell each other through PostgreSQL which cached answers are stale.",
+            fix="Nothing to do; with many writes LISTINGS_REDIS_URL takes that work off PostgreSQL. A running service "
+            "may have been given another one: its /health tells.",
         )
         return
     client = redis.asyncio.Redis.from_url(
