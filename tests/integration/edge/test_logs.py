@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from providers.catalog import add_listing
 from structlog.testing import capture_logs
 
@@ -29,3 +31,17 @@ async def test_a_slow_statement_is_named_with_its_time_and_without_its_values(st
     assert line["event"] == "slow statement"
     assert line["seconds"] >= 0.05
     assert "secret" not in str(line)
+
+
+async def test_who_speaks_no_http_to_the_http_port_is_named(service, caplog):
+    with capture_logs() as lines:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.app.http_port)
+        host, port = writer.get_extra_info("sockname")
+        writer.write(b"\x16\x03\x01\x02\x00\r\n\r\n")  # as a TLS client begins
+        async with asyncio.timeout(20):
+            answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    said = [line for line in lines if line["event"] == "not an HTTP request"]
+    assert [(line["peer"], line["log_level"]) for line in said] == [(f"{host}:{port}", "warning")]
+    assert "Invalid HTTP request received." not in caplog.messages  # uvicorn's own, which names nobody

@@ -7,11 +7,13 @@ process before gRPC calls in flight are finished.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import h11
+import structlog
 import uvicorn
 from uvicorn.lifespan.off import LifespanOff
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from listings.settings import ServerSettings
+
+log = structlog.get_logger(__name__)
 
 # A request's head must be complete this soon after its connection opened or its first byte came.
 # Clients on a bad line need a few seconds; one that needs more holds sockets, not conversations.
@@ -77,6 +81,15 @@ class BoundedProtocol(H11Protocol):
         self._forget_head()
         super().connection_lost(exc)
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, and name who sent it: nobody could stop it otherwise."""
+        log.warning(
+            "not an HTTP request",
+            peer="{}:{}".format(*self.client) if self.client else "unknown",
+            meaning="a client of another protocol (TLS, gRPC) has this port, or a scanner found it",
+        )
+        super().send_400_response(msg)
+
     def _expect_head(self) -> None:
         self._patience = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
@@ -101,6 +114,7 @@ class HttpServer:
     ) -> None:
         """`named` is the setting of the port, for whoever finds it taken; without `tls` HTTP is plain."""
         self._place = host, port, named
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -149,6 +163,11 @@ class HttpServer:
                 listener.close()
             self._socket.close()
         self._ticking = None
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not uvicorn's line of a peer that it does not name: `BoundedProtocol` has its own."""
+    return record.msg != "Invalid HTTP request received."
 
 
 def _listening(host: str, port: int, named: str) -> socket.socket:
