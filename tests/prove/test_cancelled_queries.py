@@ -15,6 +15,7 @@ import grpc
 import httpx
 import pytest
 from bench.machine import listings_server
+from providers.sessions import COUNT_HELD_UP
 
 from listings.v1 import listings_pb2 as pb
 from listings.v1 import listings_pb2_grpc
@@ -32,9 +33,6 @@ QUIET = {
     "LISTINGS_MAINTENANCE_EXPIRY_INTERVAL_SECONDS": HOURS,
     "LISTINGS_MAINTENANCE_QUEUE_PURGE_INTERVAL_SECONDS": HOURS,
 }
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
 
 
 def calls_of(stub, timeout):
@@ -62,7 +60,7 @@ async def begun(stub, watcher, how):
         calls = calls_of(stub, None if how == "cancelled" else seconds)
         ended = asyncio.gather(*(call.code() for call in calls))
         while not ended.done():
-            if (running := await watcher.fetchval(WAITING)) > 5:
+            if (running := await watcher.fetchval(COUNT_HELD_UP)) > 5:
                 return calls, ended, running
             await asyncio.sleep(0.005)
     raise AssertionError("no statements began before their calls had ended")
@@ -104,9 +102,9 @@ async def test_no_statement_is_alive_50_ms_after_its_calls(dsn, tmp_path, how):
                         assert codes <= {grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED}
                         began = time.perf_counter()
                         await asyncio.sleep(PROMISED_SECONDS)  # the promise, not synchronization
-                        still = await watcher.fetchval(WAITING)
+                        still = await watcher.fetchval(COUNT_HELD_UP)
                         async with asyncio.timeout(20):
-                            while await watcher.fetchval(WAITING):
+                            while await watcher.fetchval(COUNT_HELD_UP):
                                 await asyncio.sleep(0.001)
                         if still:
                             slowest = max(slowest, time.perf_counter() - began)

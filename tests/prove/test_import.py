@@ -16,14 +16,11 @@ import asyncpg
 import psutil
 import pytest
 from providers.postgres import migrate
+from providers.sessions import AT_WORK, HELD_UP
 from rich.console import Console
 from rich.table import Table
 
 PRODUCTS = 100_000 if os.environ.get("LISTINGS_PROVE") else 5_000
-AT_WORK = (
-    "SELECT count(*) FROM pg_stat_activity"
-    " WHERE backend_type = 'client backend' AND datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()"
-)
 COLUMNS = (
     "user_id", "storefront_id", "title", "slug", "description", "price", "currency", "category_id", "status",
     "quantity", "stock_status", "sku", "source_type",
@@ -125,15 +122,14 @@ async def test_an_import_is_whole_after_a_kill_and_not_far_from_copy(shops, tmp_
         f" VALUES (2, 2, 'Oak chair', 'oak-chair', 1, 1, 'active', 'b2c', 'chair-{PRODUCTS // 2}')"
     )
     killed = start_import(dsn, path, 2)
-    while not await connection.fetchval(f"{AT_WORK} AND wait_event_type = 'Lock'"):
+    while not await connection.fetchval(HELD_UP):
         assert killed.poll() is None, killed.communicate()
         await asyncio.sleep(0.02)  # a poll of the database, bounded by the test's time limit
     killed.kill()
     killed.communicate()
     await taking.rollback()
-    while await connection.fetchval(
-        AT_WORK
-    ):  # PostgreSQL finishes the statement before it misses who sent it
+    # PostgreSQL finishes the statement before it misses who sent it.
+    while await connection.fetchval(AT_WORK):
         await asyncio.sleep(0.02)  # the same
     await other.close()
     landed, _, drifted = await counted(connection, 2)

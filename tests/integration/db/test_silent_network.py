@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from providers.sessions import COUNT_HELD_UP
 from providers.tcp_proxy import TcpProxy
 
 from listings.db.connections import Connections
@@ -17,9 +18,6 @@ from listings.settings import DatabaseSettings
 
 PID = Statement("test.pid", "SELECT pg_backend_pid()")
 COUNT = Statement("test.count", "SELECT count(*) FROM listings")
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
 
 
 @pytest.fixture
@@ -133,7 +131,7 @@ async def test_a_request_to_cancel_that_overtakes_its_statement_is_repeated(
                     await asyncio.sleep(0.01)
                 with pytest.raises(asyncio.CancelledError):
                     await asking
-            assert not await watcher.fetchval(WAITING)
+            assert not await watcher.fetchval(COUNT_HELD_UP)
         assert alive == await both(connections)
     finally:
         await holder.close()

@@ -12,6 +12,7 @@ import grpc
 import httpx
 import pytest
 from providers.catalog import add_category
+from providers.sessions import COUNT_HELD_UP
 
 from listings.transport.policy import POLICIES
 from listings.v1 import listings_pb2 as pb
@@ -55,10 +56,7 @@ async def _held(dsn: str, listing_id: int):
 async def _waiting(watcher: asyncpg.Connection, count: int) -> None:
     """Return when so many statements of the database wait for a lock."""
     async with asyncio.timeout(20):
-        while count != await watcher.fetchval(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        ):
+        while count != await watcher.fetchval(COUNT_HELD_UP):
             await asyncio.sleep(0.005)
 
 

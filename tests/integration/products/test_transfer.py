@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+from providers.sessions import AT_WORK, HELD_UP
 from typer.testing import CliRunner
 
 from listings.cli import app
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from click.testing import Result
-
-
-AT_WORK = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()"
 
 
 def words(shop: Any, *arguments: object) -> list[str]:
@@ -142,7 +140,7 @@ async def test_an_import_killed_halfway_goes_on_without_duplicates(shop, record,
         )
         process = start(shop, "import", file)
         try:
-            while not await shop.rows(f"{AT_WORK} AND wait_event_type = 'Lock'"):
+            while not await shop.rows(HELD_UP):
                 assert process.poll() is None, "the import ended before it could be killed"
                 await asyncio.sleep(0.01)
         finally:
